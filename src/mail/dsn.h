@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dsn.h - delivery status notifications: bounce, delay warning, success report (RFC 3461, 6522, 3464, 6533)
+ *
+ * Builds the whole message, header included, with LF line ends. Whether one is sent, and to whom, is queue's
+ * decision. Layer: mail. Tests: test_dsn.c.
+ */
+#pragma once
+#include "base/buf.h"
+#include "mail/envelope_options.h"
+
+#define DSN_ORIGINAL_MAX 50000 /* octets of the original that are returned by default */
+
+enum dsn_kind {		/* decides the subject and the explanation */
+	DSN_FAILURE,	/* Undelivered Mail Returned to Sender */
+	DSN_DELAY,	/* Delayed Mail (still being retried) */
+	DSN_SUCCESS,	/* Successful Mail Delivery Report */
+	DSN_POSTMASTER, /* Postmaster Copy: Undelivered Mail */
+	DSN_KIND_COUNT
+};
+enum dsn_action {
+	DSN_ACTION_FAILED,
+	DSN_ACTION_DELAYED,
+	DSN_ACTION_DELIVERED,
+	DSN_ACTION_RELAYED,
+	DSN_ACTION_EXPANDED,
+	DSN_ACTION_COUNT
+};
+enum dsn_diagnostic {		  /* who said it: the type of Diagnostic-Code */
+	DSN_DIAGNOSTIC_POSTRIDER, /* our own words */
+	DSN_DIAGNOSTIC_SMTP,	  /* the remote host's reply */
+	DSN_DIAGNOSTIC_UNIX,	  /* output of a command */
+	DSN_DIAGNOSTIC_COUNT
+};
+
+struct dsn_recipient {
+	struct slice address;  /* final recipient */
+	struct slice original; /* as the sender gave it, when it differs; empty otherwise */
+	struct slice orcpt;    /* "type;xtext"; empty: Original-Recipient is made from original */
+	enum dsn_action action;
+	struct slice status; /* "5.1.1"; empty: the action's general one */
+	struct slice reason; /* one line, in words: for the text part and Diagnostic-Code */
+	enum dsn_diagnostic diagnostic;
+	struct slice remote_mta; /* host name; empty: none */
+	int64_t retry_until_s;	 /* delayed: when we give up; 0: not said */
+};
+struct dsn_facts {
+	enum dsn_kind kind;
+	struct slice host;   /* ours */
+	struct slice origin; /* domain of MAILER-DAEMON@ */
+	struct slice to;     /* who gets it: the original sender, or postmaster */
+	uint64_t queue_id;   /* of the notification itself, for Message-ID and boundary */
+	uint64_t original_queue_id;
+	struct slice sender; /* original reverse-path; empty: null */
+	struct slice envid;  /* xtext; empty: none */
+	int64_t arrival_s, now_s;
+	enum ret ret;		/* RET_HDRS: header only */
+	size_t original_max;	/* octets returned; 0: DSN_ORIGINAL_MAX. The header is always whole. */
+	uint64_t original_size; /* of the whole original, when *original holds less; 0: all is there */
+	struct slice original;	/* header and body, or as much of it as is at hand */
+	bool smtputf8;		/* UTF-8 in addresses or headers: message/global forms */
+	const struct dsn_recipient *recipients;
+	size_t n_recipients;
+};
+/* Check buf_ok(out) afterwards. */
+void dsn_build(const struct dsn_facts *facts, struct buf *out);
