@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.c - reader of postrider.conf: INI sections of `name = value`, driven by settings.def; see config.h
+ */
+#include "config/config.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "config/host.h"
+#include <fcntl.h>
+
+#define RELOAD true
+#define RESTART false
+#define SETTING(section_, name_, type_, preset_, min_, max_, reload_, help_)                                 \
+	{ #section_, #name_, SETTING_##type_, preset_, min_, max_, reload_, help_,                           \
+		offsetof(struct config, section_##_##name_) },
+const struct setting settings[] = {
+#include "config/settings.def"
+};
+#undef SETTING
+const size_t n_settings = ARRAY_LEN(settings);
+
+const char *setting_type_name(enum setting_type type)
+{
+	static const char *const names[] = { "text", "list", "yes|no", "number", "size", "time" };
+	return names[type];
+}
+
+/* ---- values ---- */
+
+static const struct {
+	char unit;
+	uint64_t size, time; /* factor; 0: not a unit of that type */
+} units[] = {
+	{ 'k', 1024, 0 },
+	{ 'm', 1024 * 1024, 60 },
+	{ 'g', 1024 * 1024 * 1024, 0 },
+	{ 's', 0, 1 },
+	{ 'h', 0, 3600 },
+	{ 'd', 0, 86400 },
+	{ 'w', 0, 604800 },
+};
+
+static bool parse_number(enum setting_type type, struct slice value, uint64_t *out)
+{
+	uint64_t factor = 1, number;
+	char last = value.len ? ascii_lower(value.at[value.len - 1]) : '0';
+
+	if (type != SETTING_INT && !ascii_is_digit(last)) {
+		factor = 0;
+		for (size_t i = 0; i < ARRAY_LEN(units); i++)
+			if (units[i].unit == last)
+				factor = type == SETTING_SIZE ? units[i].size : units[i].time;
+		value.len--;
+	}
+	if (factor == 0 || !slice_to_u64(value, UINT64_MAX, &number))
+		return false;
+	return !__builtin_mul_overflow(number, factor, out);
+}
+
+static bool parse_bool(struct slice value, bool *out)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = { { "yes", true }, { "no", false }, { "on", true }, { "off", false }, { "true", true },
+		{ "false", false } };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (slice_eq_nocase(value, slice_of(words[i].word))) {
+			*out = words[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void *setting_field(const struct config *c, const struct setting *s)
+{
+	return (char *)(uintptr_t)c + s->offset;
+}
+
+/* False: why is a sentence without the setting's name. */
+static bool setting_assign(
+	struct config *c, const struct setting *s, struct slice value, char *why, size_t why_size)
+{
+	uint64_t number;
+
+	switch (s->type) {
+	case SETTING_STRING:
+	case SETTING_LIST: {
+		const char **field = setting_field(c, s);
+		char *old = (char *)(uintptr_t)*field;
+		if (slice_find(value, '\0') < value.len) {
+			(void)snprintf(why, why_size, "contains a NUL byte");
+			return false;
+		}
+		*field = slice_dup(value);
+		mem_free(old);
+		return true;
+	}
+	case SETTING_BOOL:
+		if (parse_bool(value, setting_field(c, s)))
+			return true;
+		(void)snprintf(why, why_size, "must be yes or no, not \"%.*s\"", SLICE_ARG(value));
+		return false;
+	case SETTING_INT:
+	case SETTING_SIZE:
+	case SETTING_TIME:
+		if (!parse_number(s->type, value, &number)) {
+			(void)snprintf(why, why_size, "must be a %s%s, not \"%.*s\"",
+				setting_type_name(s->type),
+				s->type == SETTING_SIZE		  ? " such as 50m"
+					: s->type == SETTING_TIME ? " such as 30s, 5m, 4h or 2d"
+								  : "",
+				SLICE_ARG(value));
+			return false;
+		}
+		if (number < s->min || number > s->max) {
+			(void)snprintf(why, why_size, "must be from %" PRIu64 " to %" PRIu64 ", not %" PRIu64,
+				s->min, s->max, number);
+			return false;
+		}
+		*(uint64_t *)setting_field(c, s) = number;
+		return true;
+	}
+	return false;
+}
+
+char *setting_value_text(const struct config *c, const struct setting *s)
+{
+	char text[32];
+
+	switch (s->type) {
+	case SETTING_STRING:
+	case SETTING_LIST: return mem_dup_str(*(const char **)setting_field(c, s));
+	case SETTING_BOOL: return mem_dup_str(*(bool *)setting_field(c, s) ? "yes" : "no");
+	case SETTING_INT:
+	case SETTING_SIZE:
+	case SETTING_TIME: break;
+	}
+	(void)snprintf(text, sizeof(text), "%" PRIu64 "%s", *(uint64_t *)setting_field(c, s),
+		s->type == SETTING_TIME ? "s" : "");
+	return mem_dup_str(text);
+}
+
+/* ---- suggestions ---- */
+
+#define SUGGEST_MAX 48
+
+/* Levenshtein distance of two short words; long ones are called far apart. */
+static size_t edit_distance(struct slice a, struct slice b)
+{
+	size_t row[SUGGEST_MAX + 1];
+
+	if (a.len > SUGGEST_MAX || b.len > SUGGEST_MAX)
+		return SUGGEST_MAX;
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			size_t above = row[j];
+			size_t change = diagonal + (ascii_lower(a.at[i - 1]) != ascii_lower(b.at[j - 1]));
+			row[j] = MIN(MIN(above, row[j - 1]) + 1, change);
+			diagonal = above;
+		}
+	}
+	return row[b.len];
+}
+
+static const struct setting *setting_nearest(struct slice section, struct slice name)
+{
+	const struct setting *best = NULL;
+	size_t best_distance = 4;
+
+	for (size_t i = 0; i < n_settings; i++) {
+		size_t d = edit_distance(name, slice_of(settings[i].name)) +
+			(slice_eq(section, slice_of(settings[i].section)) ? 0 : 1);
+		if (d < best_distance) {
+			best_distance = d;
+			best = &settings[i];
+		}
+	}
+	return best;
+}
+
+/* ---- the file ---- */
+
+struct parser {
+	struct config *config;
+	struct slice section;
+	unsigned line;
+	bool failed;
+	bool *seen; /* per setting */
+	config_report report;
+	void *user;
+};
+
+static void PRINTF_LIKE(2, 3) complain(struct parser *p, const char *fmt, ...)
+{
+	char message[512];
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(message, sizeof(message), fmt, args); /* cut when too long: it is for reading */
+	va_end(args);
+	p->failed = true;
+	p->report(p->line, message, p->user);
+}
+
+static bool section_exists(struct slice section)
+{
+	for (size_t i = 0; i < n_settings; i++)
+		if (slice_eq(section, slice_of(settings[i].section)))
+			return true;
+	return false;
+}
+
+static void parse_section(struct parser *p, struct slice line)
+{
+	if (line.at[line.len - 1] != ']') {
+		complain(p, "a section is written [name]");
+		return;
+	}
+	p->section = slice_trim(slice_first(slice_from(line, 1), line.len - 2));
+	if (!section_exists(p->section))
+		complain(p, "unknown section [%.*s]; `postrider config list` shows all",
+			SLICE_ARG(p->section));
+}
+
+static void parse_setting(struct parser *p, struct slice line)
+{
+	struct slice name, value = line;
+	char why[256];
+
+	if (!slice_cut(&value, '=', &name)) {
+		complain(p, "expected [section] or name = value");
+		return;
+	}
+	name = slice_trim(name);
+	value = slice_trim(value);
+	if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
+		value = slice_first(slice_from(value, 1), value.len - 2);
+	for (size_t i = 0; i < n_settings; i++) {
+		const struct setting *s = &settings[i];
+		if (!slice_eq(name, slice_of(s->name)) || !slice_eq(p->section, slice_of(s->section)))
+			continue;
+		if (p->seen[i])
+			complain(p, "%s.%s is set twice", s->section, s->name);
+		else if (!setting_assign(p->config, s, value, why, sizeof(why)))
+			complain(p, "%s.%s %s", s->section, s->name, why);
+		p->seen[i] = true;
+		return;
+	}
+	const struct setting *near = setting_nearest(p->section, name);
+	if (near)
+		complain(p, "unknown setting %.*s in [%.*s]; did you mean %s in [%s]?", SLICE_ARG(name),
+			SLICE_ARG(p->section), near->name, near->section);
+	else
+		complain(p, "unknown setting %.*s in [%.*s]", SLICE_ARG(name), SLICE_ARG(p->section));
+}
+
+static struct config *config_new(void)
+{
+	struct config *c = mem_new(sizeof(*c));
+	char why[256];
+
+	c->text = BUF_INIT(2 * LIMIT_CONFIG_FILE);
+	for (size_t i = 0; i < n_settings; i++)
+		CHECK(setting_assign(c, &settings[i], slice_of(settings[i].preset), why, sizeof(why)));
+	return c;
+}
+
+struct config *config_parse(struct slice text, config_report report, void *user)
+{
+	struct config *c = config_new();
+	auto_free bool *seen = mem_new_array(n_settings, sizeof(*seen));
+	struct parser p = {
+		.config = c, .section = SLICE("main"), .seen = seen, .report = report, .user = user
+	};
+	struct slice rest = text, line;
+
+	if (text.len > LIMIT_CONFIG_FILE) {
+		complain(&p, "the file is larger than %d bytes", LIMIT_CONFIG_FILE);
+		rest = SLICE_EMPTY;
+	}
+	while (slice_next_line(&rest, &line)) {
+		p.line++;
+		line = slice_trim(line);
+		if (line.len == 0 || line.at[0] == '#' || line.at[0] == ';')
+			continue;
+		if (line.at[0] == '[')
+			parse_section(&p, line);
+		else
+			parse_setting(&p, line);
+	}
+	if (p.failed) {
+		config_free(&c);
+		return NULL;
+	}
+	buf_append(&c->text, text);
+	return c;
+}
+
+static void report_to_stderr(unsigned line, const char *message, void *user)
+{
+	const struct paths *paths = user;
+
+	if (line)
+		(void)fprintf(stderr, "%s:%u: %s\n", paths->config_file, line, message);
+	else
+		(void)fprintf(stderr, "%s: %s\n", paths->config_file, message);
+}
+
+struct config *config_load(const struct paths *paths)
+{
+	auto_buf struct buf text = BUF_INIT(LIMIT_CONFIG_FILE + 1);
+	int r = file_read_path(AT_FDCWD, paths->config_file, &text);
+	struct config *c;
+
+	if (r < 0 && r != -ENOENT) {
+		(void)fprintf(stderr, "%s: %s\n", paths->config_file, strerror(-r));
+		return NULL;
+	}
+	c = config_parse(buf_slice(&text), report_to_stderr, (void *)(uintptr_t)paths);
+	if (c)
+		config_complete(c, paths);
+	return c;
+}
+
+/* ---- what was left empty ---- */
+
+static void complete(
+	struct config *c, const char *section, const char *name, const char **field, const char *value)
+{
+	if (**field || !*value)
+		return;
+	mem_free((char *)(uintptr_t)*field);
+	*field = mem_dup_str(value);
+	buf_printf(&c->text, "\n[%s]\n%s = %s\n", section, name, value);
+}
+
+void config_complete(struct config *c, const struct paths *paths)
+{
+	char name[LIMIT_DOMAIN + 1];
+
+	c->paths = *paths;
+	if (!*c->main_host_name) {
+		host_fqdn(name, sizeof(name));
+		complete(c, "main", "host_name", &c->main_host_name, name);
+	}
+	if (!*c->main_origin) {
+		if (!host_mailname(paths->mailname_file, name, sizeof(name)))
+			(void)snprintf(name, sizeof(name), "%s", c->main_host_name);
+		complete(c, "main", "origin", &c->main_origin, name);
+	}
+	complete(c, "aliases", "file", &c->aliases_file, paths->aliases_file);
+	complete(c, "users", "file", &c->users_file, paths->users_file);
+	complete(c, "local", "mail_dir", &c->local_mail_dir, paths->mail_dir);
+}
+
+void config_free(struct config **cp)
+{
+	struct config *c = take_ptr(cp);
+
+	if (!c)
+		return;
+	for (size_t i = 0; i < n_settings; i++)
+		if (settings[i].type == SETTING_STRING || settings[i].type == SETTING_LIST)
+			mem_free(*(char **)setting_field(c, &settings[i]));
+	buf_free(&c->text);
+	mem_free(c);
+}
+
+/* ---- questions ---- */
+
+bool config_list_next(struct slice *list, struct slice *word_out)
+{
+	size_t n = 0;
+
+	while (list->len && (list->at[0] == ',' || list->at[0] == ' ' || list->at[0] == '\t'))
+		*list = slice_from(*list, 1);
+	while (n < list->len && list->at[n] != ',' && list->at[n] != ' ' && list->at[n] != '\t')
+		n++;
+	if (n == 0)
+		return false;
+	*word_out = slice_first(*list, n);
+	*list = slice_from(*list, n);
+	return true;
+}
+
+bool config_is_local_domain(const struct config *c, struct slice domain)
+{
+	struct slice list = slice_of(c->main_local_domains), word;
+
+	if (slice_eq_nocase(domain, slice_of(c->main_origin)) ||
+		slice_eq_nocase(domain, slice_of(c->main_host_name)) ||
+		slice_eq_nocase(domain, SLICE("localhost")) ||
+		slice_eq_nocase(domain, SLICE("localhost.localdomain")))
+		return true;
+	while (config_list_next(&list, &word))
+		if (slice_eq_nocase(domain, word))
+			return true;
+	return false;
+}

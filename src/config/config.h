@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - the settings of postrider.conf as one typed read-only structure
+ *
+ * All names, types, defaults, ranges and help lines stand in settings.def. An empty file is a correct, safe
+ * local mailer. An unknown setting is an error, with the line and a suggestion; a broken file gives no
+ * structure at all, so that a failed reload keeps what runs. Layer: config. Tests: test_config.c,
+ * fuzz/fuzz_config.c.
+ */
+#pragma once
+#include "base/buf.h"
+#include "config/paths.h"
+
+struct config {
+#define STRING const char *
+#define LIST const char *
+#define BOOL bool
+#define INT uint64_t
+#define SIZE uint64_t
+#define TIME uint64_t
+#define SETTING(section, name, type, preset, min, max, reload, help) type section##_##name;
+#include "config/settings.def"
+#undef SETTING
+#undef STRING
+#undef LIST
+#undef BOOL
+#undef INT
+#undef SIZE
+#undef TIME
+	struct paths paths;
+	struct buf text; /* the effective text: the file, then what config_complete() added */
+};
+
+enum setting_type { SETTING_STRING, SETTING_LIST, SETTING_BOOL, SETTING_INT, SETTING_SIZE, SETTING_TIME };
+
+struct setting {
+	const char *section, *name;
+	enum setting_type type;
+	const char *preset;
+	uint64_t min, max;
+	bool can_reload;
+	const char *help;
+	size_t offset; /* of its field in struct config */
+};
+extern const struct setting settings[];
+extern const size_t n_settings;
+const char *setting_type_name(enum setting_type type);
+/* The value as a person would write it; NULL-terminated, the caller's to mem_free. */
+char *setting_value_text(const struct config *c, const struct setting *s);
+
+/* line 0: about the whole file. message names the setting and what to do. */
+typedef void (*config_report)(unsigned line, const char *message, void *user);
+
+/* NULL when anything was wrong; every mistake has been reported then. The result is the caller's to
+ * config_free. */
+MUST_USE struct config *config_parse(struct slice text, config_report report, void *user);
+/* Reads paths->config_file (a missing file is an empty one), parses, completes. Mistakes go to standard error
+ * as "FILE:LINE: message". */
+MUST_USE struct config *config_load(const struct paths *paths);
+/* Fills in what was left empty (host name, origin, file names) and adds it to c->text, so that a role in its
+ * jail sees the same values. Never asks the network, never sleeps (DESIGN section 3). */
+void config_complete(struct config *c, const struct paths *paths);
+void config_free(struct config **c);
+
+/* Walks over the words of a LIST. */
+bool config_list_next(struct slice *list, struct slice *word_out);
+/* True when domain is one of this host's names for mail (origin, host name, localhost…), ASCII case ignored.
+ */
+bool config_is_local_domain(const struct config *c, struct slice domain);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client.h - a command's conversation with the daemon: blocking, with a deadline
+ *
+ * For sendmail, mailq, postrider. Proves the real uid with SCM_CREDENTIALS. Never used by roles. Layer: ipc.
+ * Tests: test_client.c.
+ */
+#pragma once
+#include "ipc/message.h"
+
+struct client {
+	int fd;
+	struct buf in, out;
+	size_t in_done;	     /* bytes of in that the last message took */
+	unsigned timeout_ms; /* for each wait */
+};
+
+#define CLIENT_INIT                                                                                          \
+	((struct client){ .fd = -1,                                                                          \
+		.in = BUF_INIT(2 * 1024 * 1024),                                                             \
+		.out = BUF_INIT(4 * 1024 * 1024),                                                            \
+		.timeout_ms = 60000 })
+
+/* Connects, says HELLO and reads WELCOME. 0; -ENOENT or -ECONNREFUSED: no daemon; -EPROTO: another version's;
+ * -EACCES: this uid is not welcome; other negative errno. */
+MUST_USE int client_open(struct client *c, const char *socket_path);
+void client_close(struct client *c);
+/* Gathers; client_flush sends. Sends by itself when much is gathered. 0 or negative errno. */
+MUST_USE int client_send(struct client *c, enum msg_type type, const void *m);
+MUST_USE int client_flush(struct client *c);
+/* The next message; valid until the next call. 0, -ETIMEDOUT, -ECONNRESET, -EPROTO. */
+MUST_USE int client_receive(struct client *c, enum msg_type *type_out, union msg_any *m_out);
+#define CLIENT_SEND(c, NAME, ...) client_send((c), MSG_##NAME, &(struct msg_##NAME){ __VA_ARGS__ })
