@@ -83,7 +83,6 @@ struct address_list {
 	struct slice text; /* what is being read; set it with ADDRESS_LIST_INIT */
 	size_t at;
 	unsigned flags; /* enum address_flags; ADDRESS_NULL is ignored */
-	bool in_group;
 };
 #define ADDRESS_LIST_INIT(list_text, list_flags)                                                             \
 	((struct address_list){ .text = (list_text), .flags = (list_flags) })

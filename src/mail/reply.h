@@ -23,7 +23,7 @@ enum reply_progress {
 	REPLY_DONE,	/* the reply is complete; *in starts behind it */
 	REPLY_GARBAGE,	/* not SMTP, codes that differ between lines, or too long: close the connection */
 };
-/* One reply being read. reply_init() before each reply; reply_deinit() at the end. */
+/* One reply being read: zeroed memory at first, reply_init() before each reply, reply_deinit() at the end. */
 struct reply {
 	int code;		       /* 200..599, valid at REPLY_DONE */
 	char status[REPLY_STATUS_MAX]; /* enhanced status of the same class as code, else "" */

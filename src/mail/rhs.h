@@ -52,7 +52,6 @@ struct rhs {
 	struct slice text; /* line ends inside are white space */
 	size_t at;
 	unsigned flags;
-	bool in_group;
 	struct buf scratch; /* an item that had to be unquoted */
 };
 void rhs_init(struct rhs *r, struct slice text, unsigned flags); /* text stays the caller's */
