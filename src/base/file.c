@@ -179,7 +179,7 @@ int file_replace(int dirfd, const char *name, mode_t mode, struct slice content)
 	if (r == 0)
 		r = file_rename(dirfd, aside, dirfd, name);
 	if (r < 0) {
-		(void)file_unlink(dirfd, aside); /* the first failure is the one to report */
+		(void)!file_unlink(dirfd, aside); /* the first failure is the one to report */
 		return r;
 	}
 	return file_sync_dir(dirfd);
