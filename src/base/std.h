@@ -6,6 +6,7 @@
  * take_ptr() on one visible line. Layer: base.
  */
 #pragma once
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>

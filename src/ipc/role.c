@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * role.c - start of a role's process: configuration, jail, loop, and the supervisor's messages; see role.h
+ *
+ * The log goes to the log role as soon as its channel is there; before, and when that channel is full, lines
+ * go to standard error or are dropped and counted: mail never waits for the log.
+ */
+#include "ipc/role.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static struct role_process role; /* one per process */
+
+/* ---- log ---- */
+
+static void log_to_role(enum log_level level, struct slice line, void *user)
+{
+	struct role_process *rp = user;
+
+	if (!rp->log) {
+		(void)fprintf(stderr, "postrider/%s: %.*s\n", role_name(rp->hooks->role), SLICE_ARG(line));
+		return;
+	}
+	if (channel_unsent(rp->log) > LIMIT_CHANNEL_OUT / 2) {
+		rp->log_dropped++;
+		return;
+	}
+	if (rp->log_dropped) {
+		char text[64];
+		int n = snprintf(text, sizeof(text), "%" PRIu64 " log lines were dropped", rp->log_dropped);
+		rp->log_dropped = 0;
+		SEND(rp->log, LOG_LINE, .level = LOG_LEVEL_WARNING, .wall_us = clock_wall_us(),
+			.pid = (uint32_t)getpid(), .line = { text, (size_t)n });
+	}
+	SEND(rp->log, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(),
+		.pid = (uint32_t)getpid(), .line = line);
+}
+
+static enum log_level level_from_config(const struct config *c)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (slice_eq_nocase(slice_of(c->log_level), slice_of(names[i])))
+			return (enum log_level)i;
+	return LOG_LEVEL_INFO;
+}
+
+/* ---- configuration ---- */
+
+static void report_nowhere(unsigned line, const char *message, void *user)
+{
+	(void)user;
+	log_error("configuration line %u: %s", line, message); /* cannot be: the supervisor has parsed it */
+}
+
+static const struct config *config_from_fd(int fd, const struct paths *paths)
+{
+	auto_buf struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
+	struct config *c;
+
+	if (lseek(fd, 0, SEEK_SET) < 0 || file_read_all(fd, &text) < 0)
+		return NULL;
+	c = config_parse(buf_slice(&text), report_nowhere, NULL);
+	if (c)
+		c->paths = *paths;
+	return c;
+}
+
+/* ---- the supervisor's messages ---- */
+
+static const struct channel_hooks peer_hooks;
+
+static void on_channel(struct channel *control, const union msg_any *m, int *fd)
+{
+	struct role_process *rp = role_of(control);
+	enum role peer = m->CHANNEL.peer;
+	unsigned instance = m->CHANNEL.instance;
+	struct channel *ch;
+
+	if (peer >= ROLE_COUNT || instance >= ROLE_MAX_INSTANCES || *fd < 0)
+		return;
+	ch = channel_new(rp->loop, take_fd(fd), rp->hooks->role, peer, instance, &peer_hooks, rp);
+	if (!ch) {
+		log_error("cannot watch the channel to %s", role_name(peer));
+		return;
+	}
+	if (rp->peers[peer][instance]) { /* its old process died before we noticed */
+		struct channel *old = rp->peers[peer][instance];
+		if (rp->hooks->on_peer_gone)
+			rp->hooks->on_peer_gone(rp, old);
+		channel_free(&rp->peers[peer][instance]);
+	}
+	rp->peers[peer][instance] = ch;
+	if (peer == ROLE_LOG)
+		rp->log = ch;
+	if (rp->hooks->on_peer)
+		rp->hooks->on_peer(rp, ch);
+}
+
+static void on_listener(struct channel *control, const union msg_any *m, int *fd)
+{
+	struct role_process *rp = role_of(control);
+
+	if (rp->hooks->on_listener && *fd >= 0)
+		rp->hooks->on_listener(rp, m->LISTENER.address, fd);
+}
+
+static void on_config(struct channel *control, const union msg_any *m, int *fd)
+{
+	struct role_process *rp = role_of(control);
+	const struct paths paths = rp->config->paths;
+	const struct config *fresh = *fd >= 0 ? config_from_fd(*fd, &paths) : NULL;
+	struct config *old = (struct config *)(uintptr_t)rp->config;
+
+	(void)m;
+	if (!fresh)
+		return;
+	rp->config = fresh;
+	log_set_level(level_from_config(fresh));
+	if (rp->hooks->on_reload)
+		rp->hooks->on_reload(rp);
+	config_free(&old);
+}
+
+static void on_stop(struct channel *control, const union msg_any *m, int *fd)
+{
+	struct role_process *rp = role_of(control);
+
+	(void)m, (void)fd;
+	if (rp->is_stopping)
+		return;
+	rp->is_stopping = true;
+	if (!rp->hooks->on_stop)
+		role_exit(rp, 0);
+	rp->hooks->on_stop(rp);
+}
+
+static const msg_handler control_handlers[MSG_TYPE_COUNT] = {
+	[MSG_CHANNEL] = on_channel,
+	[MSG_LISTENER] = on_listener,
+	[MSG_CONFIG] = on_config,
+	[MSG_STOP] = on_stop,
+};
+
+/* The role's own handlers may want messages of the supervisor too (SYSTEM_STATE). */
+static msg_handler merged_handlers[MSG_TYPE_COUNT];
+
+static void on_control_closed(struct channel *control, const char *why)
+{
+	struct role_process *rp = role_of(control);
+
+	(void)why;
+	/* The supervisor is gone: without it nobody restarts us or our peers. What is acknowledged is on
+	 * disk. */
+	role_exit(rp, 1);
+}
+
+static void on_control_drain(struct channel *control)
+{
+	(void)control;
+}
+
+static const struct channel_hooks control_hooks = { merged_handlers, on_control_drain, on_control_closed };
+
+/* ---- peers ---- */
+
+static void on_peer_drain(struct channel *ch)
+{
+	struct role_process *rp = role_of(ch);
+
+	if (rp->hooks->on_drain)
+		rp->hooks->on_drain(rp, ch);
+}
+
+static void on_peer_closed(struct channel *ch, const char *why)
+{
+	struct role_process *rp = role_of(ch);
+	struct channel **place = &rp->peers[ch->peer][ch->instance];
+
+	if (ch == rp->log)
+		rp->log = NULL;
+	if (!rp->is_stopping && strcmp(why, "closed") != 0)
+		log_warning("channel to %s: %s", role_name(ch->peer), why);
+	if (rp->hooks->on_peer_gone)
+		rp->hooks->on_peer_gone(rp, ch);
+	if (*place == ch)
+		channel_free(place);
+}
+
+static const struct channel_hooks peer_hooks = { merged_handlers, on_peer_drain, on_peer_closed };
+
+/* ---- start ---- */
+
+struct start {
+	uid_t uid;
+	gid_t gid;
+	const char *empty_dir;
+};
+
+static const char *user_setting(const struct config *c, enum role which)
+{
+	switch (which) {
+	case ROLE_SMTPD: return c->security_smtpd_user;
+	case ROLE_QUEUE: return c->security_queue_user;
+	case ROLE_LOOKUP:
+	case ROLE_USERS: return c->security_lookup_user;
+	case ROLE_SMTP: return c->security_smtp_user;
+	case ROLE_LOG: return c->security_log_user;
+	case ROLE_SUPERVISOR:
+	case ROLE_LOCAL:
+	case ROLE_WORKER:
+	case ROLE_CLIENT:
+	case ROLE_COUNT: break;
+	}
+	return NULL;
+}
+
+/* Whom to become. In sandbox mode everyone stays who started it. */
+static int start_identity(const struct role_process *rp, struct start *s)
+{
+	const char *name = user_setting(rp->config, rp->hooks->role);
+	const struct passwd *pw;
+
+	*s = (struct start){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	if (*rp->config->paths.sandbox || rp->hooks->jail->keeps_root)
+		return 0;
+	pw = name ? getpwnam(name) : NULL;
+	if (!pw || pw->pw_uid == 0) {
+		log_error(
+			"the user %s does not exist (or is root); run `postrider setup`", name ? name : "?");
+		return -ENOENT;
+	}
+	s->uid = pw->pw_uid;
+	s->gid = pw->pw_gid;
+	s->empty_dir = "/run/postrider/empty";
+	return 0;
+}
+
+static void jail_paths(const struct role_process *rp, const char **read_below, const char **write_below)
+{
+	const struct paths *p = &rp->config->paths;
+	size_t r = 0, w = 0;
+
+	switch (rp->hooks->role) {
+	case ROLE_QUEUE: write_below[w++] = p->spool_dir; break;
+	case ROLE_LOG: write_below[w++] = *p->sandbox ? p->sandbox : "/var/log"; break;
+	case ROLE_LOOKUP:
+		read_below[r++] = *p->sandbox ? p->sandbox : "/etc";
+		read_below[r++] = p->state_dir;
+		break;
+	default: break;
+	}
+	read_below[r] = write_below[w] = NULL;
+}
+
+static int role_jail(struct role_process *rp)
+{
+	const char *read_below[4], *write_below[4];
+	struct start s;
+	int r = start_identity(rp, &s);
+	struct jail_request request = { .jail = rp->hooks->jail,
+		.uid = s.uid,
+		.gid = s.gid,
+		.empty_dir = s.empty_dir,
+		.write_below = write_below,
+		.filter = rp->config->security_sandbox };
+
+	if (r < 0)
+		return r;
+	jail_paths(rp, read_below, write_below);
+	request.read_below = read_below[0] ? read_below : NULL;
+	r = jail_enter(&request);
+	if (r < 0) {
+		log_error("cannot give up rights: %s", strerror(-r));
+		return r;
+	}
+	rp->landlock_abi = r;
+	r = rp->hooks->after_jail ? rp->hooks->after_jail(rp) : 0;
+	if (r < 0)
+		return r;
+	r = jail_seal(&request);
+	if (r < 0)
+		log_error("cannot install the system call filter: %s (security.sandbox = no runs without it)",
+			strerror(-r));
+	return r;
+}
+
+static bool parse_arguments(struct role_process *rp, int argc, char **argv, struct paths *paths)
+{
+	const char *sandbox = NULL;
+	uint64_t instance = 0;
+
+	for (int i = 1; i < argc; i++) {
+		struct slice a = slice_of(argv[i]);
+		if (slice_skip_prefix_nocase(&a, SLICE("--sandbox=")))
+			sandbox = a.at;
+		else if (slice_skip_prefix_nocase(&a, SLICE("--instance=")) &&
+			!slice_to_u64(a, ROLE_MAX_INSTANCES - 1, &instance))
+			return false;
+	}
+	rp->instance = (unsigned)instance;
+	return paths_init(paths, sandbox);
+}
+
+static void merge_handlers(const struct role_hooks *hooks)
+{
+	for (size_t i = 0; i < MSG_TYPE_COUNT; i++)
+		merged_handlers[i] = control_handlers[i] ? control_handlers[i] : hooks->handlers[i];
+}
+
+int role_main(const struct role_hooks *hooks, int argc, char **argv)
+{
+	struct role_process *rp = &role;
+	struct paths paths;
+	int r;
+
+	rp->hooks = hooks;
+	rp->loop = uv_default_loop();
+	log_set_sink(log_to_role, rp);
+	merge_handlers(hooks);
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* A terminal's ^C reaches the whole group; the supervisor stops its roles in order. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	tzset();
+	umask(077);
+	if (!parse_arguments(rp, argc, argv, &paths) ||
+		!(rp->config = config_from_fd(ROLE_FD_CONFIG, &paths))) {
+		log_error("this program is started by postriderd only");
+		return 64;
+	}
+	(void)close(ROLE_FD_CONFIG);
+	log_set_level(level_from_config(rp->config));
+	r = hooks->before_jail ? hooks->before_jail(rp) : 0;
+	if (r == 0)
+		r = role_jail(rp);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		return 1;
+	}
+	rp->control =
+		channel_new(rp->loop, ROLE_FD_CONTROL, hooks->role, ROLE_SUPERVISOR, 0, &control_hooks, rp);
+	if (!rp->control)
+		return 1;
+	SEND(rp->control, READY, .landlock_abi = (uint8_t)rp->landlock_abi,
+		.sandboxed =
+			rp->config->security_sandbox && !hooks->jail->no_filter && !hooks->jail->keeps_root);
+	(void)uv_run(rp->loop, UV_RUN_DEFAULT);
+	return 0;
+}
+
+void role_exit(struct role_process *rp, int status)
+{
+	for (size_t i = 0; i < ROLE_COUNT; i++)
+		for (size_t j = 0; j < ROLE_MAX_INSTANCES; j++)
+			if (rp->peers[i][j])
+				channel_flush_blocking(rp->peers[i][j], 500);
+	_exit(status);
+}

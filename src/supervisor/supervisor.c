@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* supervisor.c - start, reload, orderly stop; see supervisor.h */
+#include "supervisor/supervisor.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#if defined(HAVE_SYSTEMD)
+#include <systemd/sd-daemon.h>
+#endif
+
+#define STOP_STAGE_MS 10000
+
+static struct supervisor supervisor = {
+	.config_fd = -1, .binary_fd = -1, .pid_fd = -1, .control_listener = -1
+};
+
+static void notify_manager(const char *state)
+{
+#if defined(HAVE_SYSTEMD)
+	(void)sd_notify(0, state); /* without a service manager there is nobody to tell */
+#else
+	(void)state;
+#endif
+}
+
+/* ---- log: through the log role's control channel; before it is there, standard error ---- */
+
+static void log_to_log_role(enum log_level level, struct slice line, void *user)
+{
+	struct supervisor *s = user;
+
+	if (s->log)
+		SEND(s->log, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(),
+			.pid = (uint32_t)getpid(), .line = line);
+	if (!s->log || !s->said_ready)
+		(void)fprintf(stderr, "postriderd: %.*s\n", SLICE_ARG(line));
+}
+
+/* ---- configuration ---- */
+
+static int config_to_memory(const struct config *c)
+{
+	auto_close int fd = memfd_create("postrider.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = file_write_all(fd, buf_slice(&c->text));
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+static void reload(struct supervisor *s)
+{
+	struct config *fresh = config_load(&s->paths);
+	int fd;
+
+	if (!fresh) {
+		log_error("reload: the configuration has mistakes (`postrider config check` names them); "
+			  "the running one stays");
+		return;
+	}
+	fd = config_to_memory(fresh);
+	if (fd < 0) {
+		log_error("reload: %s; the running configuration stays", strerror(-fd));
+		config_free(&fresh);
+		return;
+	}
+	notify_manager("RELOADING=1");
+	(void)close(s->config_fd);
+	s->config_fd = fd;
+	s->config_generation++;
+	config_free(&s->config);
+	s->config = fresh;
+	children_send_config(s);
+	log_info("configuration reloaded");
+	notify_manager("READY=1");
+}
+
+/* ---- stopping: sources of mail first, then deliveries, the queue, look-ups, the log ---- */
+
+static void stop_continue(struct supervisor *s);
+
+static void on_stop_deadline(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+
+	children_kill_stage(s, s->stop_stage);
+}
+
+static void stop_continue(struct supervisor *s)
+{
+	while (s->stop_stage < ROLE_STOP_STAGES && !children_any_in_stage(s, s->stop_stage)) {
+		s->stop_stage++;
+		children_stop_stage(s, s->stop_stage);
+		CHECK(uv_timer_start(&s->stop_deadline, on_stop_deadline, STOP_STAGE_MS, 1000) == 0);
+	}
+	if (s->stop_stage == ROLE_STOP_STAGES)
+		uv_stop(s->loop);
+}
+
+static void stop_begin(struct supervisor *s)
+{
+	if (s->is_stopping)
+		return;
+	log_info("stopping");
+	notify_manager("STOPPING=1");
+	s->is_stopping = true;
+	children_stop_stage(s, 0);
+	CHECK(uv_timer_start(&s->stop_deadline, on_stop_deadline, STOP_STAGE_MS, 1000) == 0);
+	stop_continue(s);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct supervisor *s = handle->data;
+
+	switch (number) {
+	case SIGCHLD:
+		children_reap(s);
+		if (s->is_stopping)
+			stop_continue(s);
+		break;
+	case SIGHUP: reload(s); break;
+	default: stop_begin(s); break;
+	}
+}
+
+static void watch_signals(struct supervisor *s)
+{
+	static const int numbers[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGQUIT };
+
+	static_assert(ARRAY_LEN(numbers) == ARRAY_LEN(supervisor.signals), "one handle each");
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		CHECK(uv_signal_init(s->loop, &s->signals[i]) == 0);
+		s->signals[i].data = s;
+		CHECK(uv_signal_start(&s->signals[i], on_signal, numbers[i]) == 0);
+	}
+}
+
+/* ---- directories ---- */
+
+struct directory {
+	const char *path;
+	mode_t mode;
+	const char *user, *group; /* NULL: root's */
+};
+
+static bool directory_own(const struct directory *d)
+{
+	const struct passwd *pw = d->user ? getpwnam(d->user) : NULL;
+	const struct group *gr = d->group ? getgrnam(d->group) : NULL;
+
+	if ((d->user && !pw) || (d->group && !gr)) {
+		log_error("the %s %s does not exist; run `postrider setup`",
+			d->user && !pw ? "user" : "group", d->user && !pw ? d->user : d->group);
+		return false;
+	}
+	if (chown(d->path, pw ? pw->pw_uid : 0,
+		    gr		 ? gr->gr_gid
+			    : pw ? pw->pw_gid
+				 : 0) < 0 ||
+		chmod(d->path, d->mode) < 0) {
+		log_error("%s: %s", d->path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+/* What a reboot removes (/run) or a first start lacks; setup makes the same with the same modes. */
+static bool make_directories(const struct supervisor *s)
+{
+	char empty[PATH_MAX + 16], sandbox_dirs[3][PATH_MAX + 16];
+	const struct config *c = s->config;
+	const struct directory dirs[] = {
+		{ s->paths.run_dir, 0755, NULL, NULL },
+		{ empty, 0755, NULL, NULL },
+		{ s->paths.state_dir, 0755, NULL, NULL },
+		{ s->paths.spool_dir, 0711, c->security_queue_user, NULL },
+		{ s->paths.drop_dir, 01730, c->security_queue_user, c->security_drop_group },
+		{ sandbox_dirs[0], 0755, NULL, NULL },
+		{ sandbox_dirs[1], 0755, NULL, NULL },
+		{ sandbox_dirs[2], 0755, NULL, NULL },
+	};
+	static const char *const sandbox_names[] = { "etc", "mail", "log" };
+	bool in_sandbox = *s->paths.sandbox;
+
+	(void)snprintf(empty, sizeof(empty), "%s/empty", s->paths.run_dir);
+	for (size_t i = 0; i < 3; i++)
+		(void)snprintf(sandbox_dirs[i], sizeof(sandbox_dirs[i]), "%s/%s", s->paths.sandbox,
+			sandbox_names[i]);
+	for (size_t i = 0; i < ARRAY_LEN(dirs) - (in_sandbox ? 0 : 3); i++) {
+		int r = file_make_dirs(dirs[i].path, 0755);
+		if (r < 0) {
+			log_error("%s: %s", dirs[i].path, strerror(-r));
+			return false;
+		}
+		if (!in_sandbox && !directory_own(&dirs[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- one daemon per place ---- */
+
+static bool take_pid_file(struct supervisor *s)
+{
+	char text[32];
+	int n;
+
+	s->pid_fd = open(s->paths.pid_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (s->pid_fd < 0) {
+		log_error("%s: %s", s->paths.pid_file, strerror(errno));
+		return false;
+	}
+	if (flock(s->pid_fd, LOCK_EX | LOCK_NB) < 0) {
+		auto_buf struct buf other = BUF_INIT(64);
+		(void)file_read_all(s->pid_fd, &other); /* only for the message */
+		log_error("already running, as process %.*s", SLICE_ARG(slice_trim(buf_slice(&other))));
+		return false;
+	}
+	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(s->pid_fd, 0) < 0 ||
+		file_pwrite_all(s->pid_fd, (struct slice){ text, (size_t)n }, 0) < 0) {
+		log_error("%s: cannot write it", s->paths.pid_file);
+		return false;
+	}
+	return true;
+}
+
+/* ---- start ---- */
+
+/* Told to whoever started us when mail is being served: descriptor of a pipe, or -1. */
+static int background_pipe = -1;
+
+static void on_all_ready(struct supervisor *s)
+{
+	char ok = 1;
+
+	s->said_ready = true;
+	log_info("postriderd %s is ready, pid %d", POSTRIDER_VERSION, (int)getpid());
+	notify_manager("READY=1");
+	if (background_pipe >= 0) {
+		(void)!write(background_pipe, &ok, 1); /* who waited may be gone */
+		cleanup_close(&background_pipe);
+		background_pipe = -1;
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		for (int fd = 0; null >= 0 && fd <= 2; fd++)
+			(void)dup2(null, fd);
+		cleanup_close(&null);
+	}
+}
+
+static void on_turn(uv_check_t *check)
+{
+	struct supervisor *s = check->data;
+
+	if (s->said_ready || s->is_stopping)
+		return;
+	for (size_t i = 0; i < s->n_children; i++)
+		if (!s->children[i].is_ready)
+			return;
+	on_all_ready(s);
+}
+
+/* The process that was called waits until mail is served, then leaves with the status that says so. */
+static bool go_background(int *status_out)
+{
+	int fds[2];
+	pid_t pid;
+	char ok = 0;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	pid = fork();
+	if (pid < 0) {
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+		return false;
+	}
+	if (pid > 0) {
+		(void)close(fds[1]);
+		*status_out = read(fds[0], &ok, 1) == 1 ? 0 : 1;
+		_exit(*status_out);
+	}
+	(void)close(fds[0]);
+	(void)setsid();
+	background_pipe = fds[1];
+	return true;
+}
+
+static bool supervisor_prepare(struct supervisor *s, const struct paths *paths)
+{
+	s->loop = uv_default_loop();
+	s->paths = *paths;
+	umask(022);
+	s->config = config_load(paths);
+	if (!s->config)
+		return false;
+	s->config_fd = config_to_memory(s->config);
+	s->binary_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (s->config_fd < 0 || s->binary_fd < 0) {
+		log_error("cannot prepare the roles: %s", strerror(s->config_fd < 0 ? -s->config_fd : errno));
+		return false;
+	}
+	return make_directories(s) && take_pid_file(s) && listeners_open(s);
+}
+
+int supervisor_run(const struct paths *paths, bool background)
+{
+	struct supervisor *s = &supervisor;
+	static uv_check_t turn;
+	int status;
+
+	log_set_sink(log_to_log_role, s);
+	if (!*paths->sandbox && geteuid() != 0) {
+		log_error("must be started by root (or with --sandbox DIR by anyone)");
+		return 77;
+	}
+	if (background && !go_background(&status)) {
+		log_error("cannot go to the background: %s", strerror(errno));
+		return 71;
+	}
+	if (!supervisor_prepare(s, paths))
+		return 78;
+	watch_signals(s);
+	CHECK(uv_timer_init(s->loop, &s->stop_deadline) == 0);
+	s->stop_deadline.data = s;
+	CHECK(uv_check_init(s->loop, &turn) == 0);
+	turn.data = s;
+	CHECK(uv_check_start(&turn, on_turn) == 0);
+	children_start_all(s);
+	watch_start(s);
+	(void)uv_run(s->loop, UV_RUN_DEFAULT);
+	listeners_close(s);
+	(void)unlink(s->paths.pid_file); /* a leftover without its lock stops nobody */
+	return s->exit_status;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch.c - files that people edit under a running daemon; see supervisor.h
+ *
+ * Looked at once a second: a stat is cheap, works on every file system, and needs no event that could be
+ * lost. The aliases are rebuilt by a short-lived child, because the supervisor parses nothing.
+ */
+#include "base/clock.h"
+#include "base/file.h"
+#include "supervisor/supervisor.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define LOOK_EVERY_MS 500
+#define STILL_MS 2000
+
+struct stamp {
+	ino_t inode;
+	off_t size;
+	struct timespec mtime;
+};
+
+struct watched {
+	const char *path;
+	struct stamp seen;
+	uint64_t changed_ms; /* 0: nothing new since it was dealt with */
+};
+
+static struct {
+	struct watched aliases, resolv_conf, hosts;
+	pid_t rebuild_pid; /* 0: none runs */
+	int rebuild_out;   /* its one line about a problem */
+} watch = { .rebuild_out = -1 };
+
+static struct stamp stamp_of(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return (struct stamp){ 0 };
+	return (struct stamp){ .inode = st.st_ino, .size = st.st_size, .mtime = st.st_mtim };
+}
+
+static bool stamp_equal(const struct stamp *a, const struct stamp *b)
+{
+	return a->inode == b->inode && a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
+		a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
+/* True once per change, when the file has been still long enough for an editor to be done. */
+static bool watched_settled(struct watched *w)
+{
+	struct stamp now = stamp_of(w->path);
+
+	if (!stamp_equal(&now, &w->seen)) {
+		w->seen = now;
+		w->changed_ms = clock_mono_ms();
+		return false;
+	}
+	if (w->changed_ms == 0 || clock_mono_ms() - w->changed_ms < STILL_MS)
+		return false;
+	w->changed_ms = 0;
+	return true;
+}
+
+static _Noreturn void exec_rebuild(const struct supervisor *s, int out)
+{
+	char title[] = "postriderd: alias-rebuild", sandbox[PATH_MAX];
+	char *argv[] = { title, sandbox, NULL };
+	char *envp[] = { NULL };
+	int binary = fcntl(s->binary_fd, F_DUPFD_CLOEXEC, 10);
+
+	(void)snprintf(sandbox, sizeof(sandbox), "--sandbox=%s", s->paths.sandbox);
+	if (binary < 0 || dup2(out, STDOUT_FILENO) < 0)
+		_exit(71);
+	(void)fexecve(binary, argv, envp);
+	_exit(71);
+}
+
+static void rebuild_start(struct supervisor *s)
+{
+	int fds[2];
+
+	if (watch.rebuild_pid || pipe2(fds, O_CLOEXEC) < 0)
+		return;
+	watch.rebuild_pid = fork();
+	if (watch.rebuild_pid == 0)
+		exec_rebuild(s, fds[1]);
+	(void)close(fds[1]);
+	if (watch.rebuild_pid < 0) {
+		log_error("cannot rebuild the alias table: %s", strerror(errno));
+		watch.rebuild_pid = 0;
+		(void)close(fds[0]);
+		return;
+	}
+	watch.rebuild_out = fds[0];
+}
+
+bool watch_reaped(struct supervisor *s, pid_t pid, int status)
+{
+	auto_buf struct buf text = BUF_INIT(64 * 1024);
+	struct slice rest, line;
+
+	if (pid != watch.rebuild_pid)
+		return false;
+	watch.rebuild_pid = 0;
+	(void)file_read_all(watch.rebuild_out, &text); /* as much as came */
+	cleanup_close(&watch.rebuild_out);
+	watch.rebuild_out = -1;
+	rest = buf_slice(&text);
+	while (slice_next_line(&rest, &line))
+		log_warning("aliases: %.*s", SLICE_ARG(line));
+	rest = buf_slice(&text);
+	s->alias_problem[0] = '\0';
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		if (!slice_next_line(&rest, &line))
+			line = SLICE("the table could not be rebuilt");
+		(void)snprintf(s->alias_problem, sizeof(s->alias_problem), "%.*s", SLICE_ARG(line));
+	}
+	supervisor_report_state(s);
+	return true;
+}
+
+static void on_look(uv_timer_t *timer)
+{
+	struct supervisor *s = timer->data;
+	bool hosts_changed;
+
+	if (s->is_stopping)
+		return;
+	if (watched_settled(&watch.aliases))
+		rebuild_start(s);
+	hosts_changed = watched_settled(&watch.hosts);
+	if (watched_settled(&watch.resolv_conf) || hosts_changed) {
+		log_info("resolv.conf or hosts changed: the smtp role reads them anew");
+		children_recycle(s, ROLE_SMTP);
+	}
+}
+
+/* The names are copied: a reload frees the configuration, and which files these are needs a restart to change. */
+void watch_start(struct supervisor *s)
+{
+	watch.aliases = (struct watched){ .path = mem_dup_str(s->config->aliases_file) };
+	watch.resolv_conf = (struct watched){ .path = mem_dup_str(s->config->smtp_resolv_conf) };
+	watch.hosts = (struct watched){ .path = mem_dup_str(s->config->smtp_hosts_file) };
+	watch.aliases.seen = stamp_of(watch.aliases.path);
+	watch.resolv_conf.seen = stamp_of(watch.resolv_conf.path);
+	watch.hosts.seen = stamp_of(watch.hosts.path);
+	rebuild_start(s); /* an edit made while nobody watched */
+	s->watch.data = s;
+	CHECK(uv_timer_init(s->loop, &s->watch) == 0);
+	CHECK(uv_timer_start(&s->watch, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS) == 0);
+}
