@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#define NS_PER_S 1000000000u
 #define MAX_SESSIONS 10000
 #define MAX_REPLY 4096
 #define MAX_REFUSED 1000 /* a server that refuses this often is not measured any longer */
@@ -26,6 +27,7 @@ static const char usage[] =
 	"[-P]\n"
 	"  -r  address with one %d, which runs from 0 to N - 1 (u%d@bench.test)\n"
 	"  -l  size of the content with its header, in octets (4096)\n"
+	"  -A  goes on after SECONDS until every session has had a 250, at most as long as -w says\n"
 	"  -c  a new connection for every message       -P  MAIL, RCPT and DATA in one write\n"
 	"  -w  a session is stuck when nothing at all was accepted for so long after the end (10)\n";
 
@@ -45,8 +47,8 @@ enum stage {
 struct session {
 	int fd;
 	enum stage stage;
-	bool wants_out;
-	uint64_t began_ns; /* of the current message */
+	bool wants_out, is_served; /* has had a 250 for a message */
+	uint64_t began_ns;	   /* of the current message */
 	uint64_t n_rcpts_left;
 	struct buf in, out; /* replies not yet complete; what is to be sent */
 	size_t n_sent;	    /* of out; large bodies leave in parts and are not moved for it */
@@ -55,14 +57,14 @@ struct session {
 struct load {
 	struct sockaddr_in server;
 	uint64_t n_sessions, n_messages, run_tenths, size, n_users, n_rcpts, patience_s;
-	bool is_reconnecting, is_pipelining;
+	bool is_reconnecting, is_pipelining, is_awaiting_all;
 	struct slice rcpt_head, rcpt_tail; /* around the number */
 	const char *sender;
 	struct buf content; /* everything after the Message-ID line, with the final dot */
 
 	int epoll_fd;
 	struct session *sessions;
-	uint64_t n_begun, n_done, n_refused, n_connections, n_open, next_user;
+	uint64_t n_begun, n_done, n_refused, n_connections, n_open, n_served, next_user;
 	uint64_t start_ns, end_ns /* no new message after it; 0: by number */, last_done_ns;
 	struct loadstats latency;
 };
@@ -131,11 +133,17 @@ static void session_end(struct load *l, struct session *s)
 	l->n_open--;
 }
 
-static bool may_begin(struct load *l)
+static bool may_begin(const struct load *l)
 {
+	uint64_t now = clock_mono_ns();
+
 	if (l->n_refused >= MAX_REFUSED)
 		return false;
-	return l->end_ns ? clock_mono_ns() < l->end_ns : l->n_begun < l->n_messages;
+	if (l->end_ns == 0)
+		return l->n_begun < l->n_messages;
+	return now < l->end_ns ||
+		(l->is_awaiting_all && l->n_served < l->n_sessions &&
+			now < l->end_ns + l->patience_s * NS_PER_S);
 }
 
 static void session_quit(struct session *s)
@@ -164,7 +172,7 @@ static void session_open(struct load *l, struct session *s)
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = s };
 	int on = 1;
 
-	*s = (struct session){ .stage = STAGE_GREETING, .began_ns = clock_mono_ns() };
+	*s = (struct session){ .is_served = s->is_served, .began_ns = clock_mono_ns() }; /* STAGE_GREETING */
 	s->in = BUF_INIT(MAX_REPLY);
 	s->out = BUF_INIT(l->content.len + MAX_REPLY + l->n_rcpts * 400);
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -216,6 +224,8 @@ static void after_content(struct load *l, struct session *s)
 {
 	l->last_done_ns = clock_mono_ns();
 	l->n_done++;
+	l->n_served += !s->is_served;
+	s->is_served = true;
 	loadstats_add(&l->latency, (l->last_done_ns - s->began_ns) / 1000);
 	if (l->is_reconnecting)
 		session_quit(s);
@@ -304,7 +314,7 @@ static bool is_given_up(const struct load *l)
 {
 	uint64_t since = MAX(MAX(l->start_ns, l->last_done_ns), l->end_ns);
 
-	return clock_mono_ns() > since + l->patience_s * 1000000000u;
+	return clock_mono_ns() > since + l->patience_s * NS_PER_S;
 }
 
 static void load_run(struct load *l)
@@ -315,7 +325,7 @@ static void load_run(struct load *l)
 	if (l->epoll_fd < 0)
 		die("epoll");
 	l->start_ns = clock_mono_ns();
-	l->end_ns = l->run_tenths ? l->start_ns + l->run_tenths * 100000000u : 0;
+	l->end_ns = l->run_tenths ? l->start_ns + l->run_tenths * (NS_PER_S / 10) : 0;
 	for (uint64_t i = 0; i < l->n_sessions; i++)
 		session_open(l, &l->sessions[i]);
 	while (l->n_open > 0 && !is_given_up(l)) {
@@ -412,6 +422,7 @@ static bool option(struct load *l, int opt, uint64_t *port)
 	case 'w': return slice_to_u64(arg, 3600, &l->patience_s);
 	case 'f': return (l->sender = optarg) != NULL;
 	case 'c': return l->is_reconnecting = true;
+	case 'A': return l->is_awaiting_all = true;
 	case 'P': return l->is_pipelining = true;
 	default: return false;
 	}
@@ -432,7 +443,7 @@ int main(int argc, char **argv)
 		.patience_s = 10,
 		.sender = "sender@load.test" };
 	CHECK(rcpt_pattern(l, SLICE("u%d@bench.test")));
-	while ((opt = getopt(argc, argv, "a:p:s:n:t:l:r:u:m:f:w:cP")) >= 0) {
+	while ((opt = getopt(argc, argv, "a:p:s:n:t:l:r:u:m:f:w:cAP")) >= 0) {
 		if (!option(l, opt, &port)) {
 			fputs(usage, stderr);
 			return 64;

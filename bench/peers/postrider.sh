@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Postrider as a peer: installed from BENCH_BUILD into a root of its own and set up as that root's mail system,
+# with its own uids and port 25. BENCH_SANDBOX not empty: postriderd --sandbox straight from the build instead.
+. "$(dirname "$0")/common.sh"
+
+if [ -n "${BENCH_SANDBOX:-}" ]; then
+	sandbox=$2/sandbox
+fi
+
+peer_prepare() {
+	if [ -n "${sandbox:-}" ]; then
+		sandbox_prepare
+	else
+		root_make
+		DESTDIR=$dir/upper meson install -C "$BENCH_BUILD" --no-rebuild --quiet
+		with_root prepare_mounted
+	fi
+}
+
+peer_mounts() {
+	mkdir -p "$root/var/spool/postrider"
+	mount --bind "$queue" "$root/var/spool/postrider"
+}
+
+prepare_mounted() {
+	root_users
+	echo bench.test >"$root/etc/mailname"
+	: >"$root/etc/resolv.conf"
+	printf '127.0.0.1 localhost mail.bench.test\n' >"$root/etc/hosts"
+	in_root postrider setup --replace >"$dir/setup.log" 2>&1 || { tail -n 20 "$dir/setup.log" >&2; return 1; }
+}
+
+sandbox_prepare() {
+	mkdir -p "$sandbox/etc" "$sandbox/mail"
+	rmdir "$mail"
+	ln -s sandbox/mail "$mail"
+	ln -s "$queue" "$sandbox/spool"
+	n=0
+	while [ $n -lt $BENCH_USERS ]; do
+		mkdir -p "$sandbox/home/u$n"
+		echo "u$n:x:$(id -u):$(id -g)::$sandbox/home/u$n:/bin/sh"
+		n=$((n + 1))
+	done >"$sandbox/etc/users"
+	echo 'postmaster: u0' >"$sandbox/etc/aliases"
+}
+
+# The settings that a measurement needs, and no others.
+settings() {
+	printf '[main]\nhost_name = mail.bench.test\norigin = bench.test\n'
+	printf '[smtpd]\nlisten = 127.0.0.1:%d\n' "$BENCH_PORT"
+	[ "$1" != held ] || printf '[queue]\npaused = yes\n'
+}
+
+peer_start() {
+	if [ -n "${sandbox:-}" ]; then
+		settings "$1" >"$sandbox/etc/postrider.conf"
+		traced "$BENCH_BUILD/src/supervisor/postriderd" --sandbox "$sandbox" >"$dir/start.log" 2>&1 &
+	else
+		settings "$1" >"$root/etc/postrider/postrider.conf"
+		traced chroot "$root" "$(in_root sh -c 'command -v postriderd')" >"$dir/start.log" 2>&1 &
+	fi
+	echo $! >"$dir/server.pid"
+}
+
+# A new start on an empty spool: how fast mail is deleted is not what is measured.
+peer_empty() {
+	read -r server <"$dir/server.pid"
+	kill "$server"
+	tries=300
+	while kill -0 "$server" 2>/dev/null && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done
+	find "$queue" -type f -delete
+	read -r mode <"$dir/mode"
+	peer_start "$mode"
+	await_port
+}
+
+peer_version() { echo "Postrider $(meson introspect "$BENCH_BUILD" --projectinfo | sed 's/.*"version": "\([^"]*\)".*/\1/')"; }
+
+peer_main "$@"
