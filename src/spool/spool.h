@@ -37,7 +37,8 @@ struct spool_entry {
 	struct spool_content *cached;  /* NULL: read from disk */
 	uint32_t record_bytes;	       /* its share of the segment's live bytes */
 	uint32_t content_crc;
-	bool has_body_file : 1, is_verified : 1, is_moving : 1;
+	uint32_t n_watching; /* operations on their way that know this entry */
+	bool has_body_file : 1, is_verified : 1;
 };
 
 /* ---- what a message consists of ---- */
@@ -246,8 +247,8 @@ void spool_message_abort(struct spool_message **m);
  * the new recipients only when done reports 0; otherwise nothing has changed. */
 void spool_expand(struct spool *sp, struct spool_entry *entry, uint32_t rcpt_no,
 	const struct spool_recipient *rcpts, size_t n_rcpts, spool_done done, void *user);
-/* done may be NULL: then the record goes with the next commit, at the latest after 200 ms. The record is kept
- * and tried again when the disk fails; done then reports the failure once. */
+/* done may be NULL: then the record goes with the next commit, at the latest after 200 ms. While
+ * the disk fails or is full the record is kept and tried again, and done waits; only spool_close gives up. */
 void spool_record_result(struct spool *sp, struct spool_entry *entry, uint32_t rcpt_no,
 	const struct spool_progress *progress, spool_done done, void *user);
 /* The whole set of flags (hold, release, own bits). When done reports an error nothing has changed. */

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* format.c - headers of segments, batches and records; see format.h, fields of records are in format_fields.c
+ */
+#include "spool/format.h"
+#include "base/crc32c.h"
+
+static const char segment_magic[8] = { 'P', 'R', 'S', 'P', 'L', 'S', 'E', 'G' };
+static const char batch_magic[8] = { 'P', 'R', 'S', 'P', 'L', 'B', 'A', 'T' };
+
+static void put(char *to, uint64_t value, size_t n_bytes)
+{
+	for (size_t i = 0; i < n_bytes; i++)
+		to[i] = (char)(unsigned char)(value >> (8 * i));
+}
+
+static uint64_t get(const char *from, size_t n_bytes)
+{
+	uint64_t value = 0;
+
+	for (size_t i = n_bytes; i-- > 0;)
+		value = value << 8 | (unsigned char)from[i];
+	return value;
+}
+
+/* Magic, checksum of everything behind the checksum, version: how segment and batch headers begin. */
+static void seal(char *header, size_t n, const char magic[8])
+{
+	memcpy(header, magic, 8);
+	put(header + 12, FORMAT_VERSION, 2);
+	put(header + 8, crc32c(0, (struct slice){ header + 12, n - 12 }), 4);
+}
+
+static enum format_outcome unseal(const char *header, size_t n, const char magic[8])
+{
+	if (memcmp(header, magic, 8) != 0)
+		return FORMAT_BAD;
+	if (get(header + 8, 4) != crc32c(0, (struct slice){ header + 12, n - 12 }))
+		return FORMAT_BAD;
+	return get(header + 12, 2) == FORMAT_VERSION ? FORMAT_OK : FORMAT_NEWER;
+}
+
+void format_segment_encode(const struct format_segment *s, char to[FORMAT_SEGMENT_HEADER])
+{
+	memset(to, 0, FORMAT_SEGMENT_HEADER);
+	to[14] = (char)s->node;
+	put(to + 16, s->generation, 8);
+	put(to + 24, s->nonce, 8);
+	put(to + 32, s->bytes, 8);
+	seal(to, FORMAT_SEGMENT_HEADER, segment_magic);
+}
+
+enum format_outcome format_segment_decode(
+	const char from[FORMAT_SEGMENT_HEADER], struct format_segment *segment_out)
+{
+	enum format_outcome outcome = unseal(from, FORMAT_SEGMENT_HEADER, segment_magic);
+
+	if (outcome != FORMAT_OK)
+		return outcome;
+	*segment_out = (struct format_segment){
+		.node = (uint8_t)from[14],
+		.generation = get(from + 16, 8),
+		.nonce = get(from + 24, 8),
+		.bytes = get(from + 32, 8),
+	};
+	return FORMAT_OK;
+}
+
+void format_batch_encode(const struct format_batch *b, char to[FORMAT_BATCH_HEADER])
+{
+	memset(to, 0, FORMAT_BATCH_HEADER);
+	to[14] = (char)b->node;
+	put(to + 16, b->n_records, 4);
+	put(to + 24, b->generation, 8);
+	put(to + 32, b->nonce, 8);
+	put(to + 40, b->sequence, 8);
+	put(to + 48, b->first_lsn, 8);
+	put(to + 56, b->last_lsn, 8);
+	put(to + 64, b->synced_lsn, 8);
+	put(to + 72, b->high_water, 8);
+	put(to + 80, b->bytes, 8);
+	seal(to, FORMAT_BATCH_HEADER, batch_magic);
+}
+
+/* What no writer ever states, whatever the checksum says. */
+static bool batch_is_possible(const struct format_batch *b)
+{
+	return b->first_lsn > 0 && b->last_lsn == b->first_lsn + b->n_records - 1 &&
+		b->synced_lsn < b->first_lsn && b->bytes >= FORMAT_BATCH_HEADER &&
+		b->bytes <= (uint64_t)INT64_MAX - FORMAT_BLOCK &&
+		(b->bytes - FORMAT_BATCH_HEADER) / FORMAT_RECORD_HEADER >= b->n_records;
+}
+
+enum format_outcome format_batch_decode(const char from[FORMAT_BATCH_HEADER], struct format_batch *batch_out)
+{
+	enum format_outcome outcome = unseal(from, FORMAT_BATCH_HEADER, batch_magic);
+	struct format_batch b = {
+		.node = (uint8_t)from[14],
+		.n_records = (uint32_t)get(from + 16, 4),
+		.generation = get(from + 24, 8),
+		.nonce = get(from + 32, 8),
+		.sequence = get(from + 40, 8),
+		.first_lsn = get(from + 48, 8),
+		.last_lsn = get(from + 56, 8),
+		.synced_lsn = get(from + 64, 8),
+		.high_water = get(from + 72, 8),
+		.bytes = get(from + 80, 8),
+	};
+
+	if (outcome != FORMAT_OK)
+		return outcome;
+	if (!batch_is_possible(&b))
+		return FORMAT_BAD;
+	*batch_out = b;
+	return FORMAT_OK;
+}
+
+static uint32_t record_crc(const char *header, struct slice meta)
+{
+	uint32_t crc = crc32c(0, (struct slice){ header, 8 });
+
+	crc = crc32c(crc, (struct slice){ header + 12, FORMAT_RECORD_HEADER - 12 });
+	return crc32c(crc, meta);
+}
+
+void format_record_encode(const struct format_record *r, struct slice meta, char to[FORMAT_RECORD_HEADER])
+{
+	CHECK(meta.len == r->meta_bytes);
+	put(to, r->nonce, 8);
+	put(to + 12, r->content_crc, 4);
+	put(to + 16, r->lsn, 8);
+	put(to + 24, r->id, 8);
+	put(to + 32, r->generation, 8);
+	put(to + 40, r->type, 2);
+	put(to + 42, r->flags, 2);
+	put(to + 44, r->meta_bytes, 4);
+	put(to + 48, r->content_bytes, 8);
+	put(to + 8, record_crc(to, meta), 4);
+}
+
+void format_record_decode(const char from[FORMAT_RECORD_HEADER], struct format_record *record_out)
+{
+	*record_out = (struct format_record){
+		.nonce = get(from, 8),
+		.content_crc = (uint32_t)get(from + 12, 4),
+		.lsn = get(from + 16, 8),
+		.id = get(from + 24, 8),
+		.generation = get(from + 32, 8),
+		.type = (uint16_t)get(from + 40, 2),
+		.flags = (uint16_t)get(from + 42, 2),
+		.meta_bytes = (uint32_t)get(from + 44, 4),
+		.content_bytes = get(from + 48, 8),
+	};
+}
+
+bool format_record_check(const char header[FORMAT_RECORD_HEADER], struct slice meta)
+{
+	return get(header + 8, 4) == record_crc(header, meta);
+}
+
+uint64_t format_record_bytes(const struct format_record *r)
+{
+	return format_pad(
+		FORMAT_RECORD_HEADER + (uint64_t)r->meta_bytes + r->content_bytes, FORMAT_RECORD_ALIGN);
+}
