@@ -12,7 +12,6 @@ struct forward_text {
 	struct slice rest;
 	size_t line; /* of the start of rest */
 	size_t rhs_line;
-	bool has_rhs;
 	struct rhs rhs;
 };
 /* text stays the caller's. */

@@ -52,7 +52,8 @@ struct rhs {
 	struct slice text; /* line ends inside are white space */
 	size_t at;
 	unsigned flags;
-	struct buf scratch; /* an item that had to be unquoted */
+	bool has_open_quote; /* a quoted string does not end */
+	struct buf scratch;  /* an item that had to be unquoted */
 };
 void rhs_init(struct rhs *r, struct slice text, unsigned flags); /* text stays the caller's */
 void rhs_deinit(struct rhs *r);
