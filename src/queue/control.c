@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control.c - the control socket: commands of people and programs; see core.h
+ *
+ * Whoever connects is known by the real uid that the kernel vouches for. Everyone may submit and list; root
+ * (and in sandbox mode the one user) may act on any mail. A listing is sent piece by piece as the command
+ * reads, and never holds up mail.
+ */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "mail/address.h"
+#include "mail/queue_id.h"
+#include "queue/core.h"
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+#define CLIENTS_MAX 1000
+#define LIST_UNSENT (256 * 1024) /* a listing pauses above this */
+
+/* A listing under way: which mail comes next, by id, so that mails may come and go meanwhile. */
+struct client_state {
+	struct channel *ch;
+	bool is_greeted, is_listing;
+	uint64_t list_request, next_id;
+	struct list in_clients;
+};
+
+static struct {
+	int fd;
+	uv_poll_t poll;
+	size_t n_clients;
+	struct list clients;
+} control = { .fd = -1, .clients = { &control.clients, &control.clients } };
+
+static struct client_state *client_of(const struct channel *ch)
+{
+	return ch->user;
+}
+
+static bool is_administrator(const struct channel *ch)
+{
+	return ch->peer_uid == 0 || (*queue.rp->config->paths.sandbox && ch->peer_uid == getuid());
+}
+
+static void reply(struct channel *ch, uint64_t request, int exit_code, const char *text)
+{
+	SEND(ch, REQUEST_DONE, .request = request, .exit_code = (uint16_t)exit_code, .text = slice_of(text));
+}
+
+/* ---- greeting ---- */
+
+static void on_hello(struct channel *ch, const union msg_any *m, int *fd)
+{
+	struct client_state *c = client_of(ch);
+
+	(void)m, (void)fd;
+	/* Another protocol is told ours, and goes away by itself with a message for its user. */
+	SEND(ch, WELCOME, .protocol = msg_protocol_hash(),
+		.host = slice_of(queue.rp->config->main_host_name));
+	if (ch->peer_uid != (uid_t)-1 && !c->is_greeted) {
+		c->is_greeted = true;
+		intake_peer(ch);
+	}
+}
+
+/* ---- submission limits per user ---- */
+
+struct submitter {
+	struct table_node node;
+	uid_t uid;
+	uint64_t minute_ms, n;
+};
+static struct table submitters;
+
+static bool may_submit(const struct channel *ch)
+{
+	uint64_t now = clock_mono_ms(), hash = table_hash_u64(ch->peer_uid);
+	struct submitter *s = NULL;
+
+	if (is_administrator(ch))
+		return true;
+	for (struct table_node *n = table_first(&submitters, hash); n && !s; n = table_next(n, hash))
+		if (CONTAINER_OF(n, struct submitter, node)->uid == ch->peer_uid)
+			s = CONTAINER_OF(n, struct submitter, node);
+	if (!s) {
+		s = mem_new(sizeof(*s));
+		s->uid = ch->peer_uid;
+		table_insert(&submitters, &s->node, hash);
+	}
+	if (now - s->minute_ms > 60000) {
+		s->minute_ms = now;
+		s->n = 0;
+	}
+	return s->n++ < queue.rp->config->queue_max_per_uid;
+}
+
+static void on_mail_begin(struct channel *ch, const union msg_any *m, int *fd)
+{
+	if (!client_of(ch)->is_greeted)
+		return;
+	if (!may_submit(ch)) {
+		SEND(ch, MAIL_RESULT, .mail = m->MAIL_BEGIN.mail, .code = 452, .status = SLICE("4.3.2"),
+			.text = SLICE("Too many messages in a minute (queue.max_per_uid)"));
+		return;
+	}
+	intake_begin(ch, m, fd);
+}
+
+/* ---- listing ---- */
+
+static bool has_active(const struct message *m)
+{
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		if (m->rcpts[i].stage != STAGE_WAITING && m->rcpts[i].stage != STAGE_DONE &&
+			m->rcpts[i].stage != STAGE_NEW)
+			return true;
+	return false;
+}
+
+static void list_one(struct channel *ch, uint64_t request, const struct message *m)
+{
+	enum queue_mail_state state = m->flags & SPOOL_FLAG_HELD ? QUEUE_MAIL_HELD
+		: has_active(m)					 ? QUEUE_MAIL_ACTIVE
+								 : QUEUE_MAIL_WAITING;
+
+	SEND(ch, QUEUE_MAIL, .request = request, .queue_id = m->entry.id, .state = (uint8_t)state,
+		.size = m->entry.content_bytes, .arrival_s = m->arrival_us / 1000000,
+		.reverse_path = m->reverse_path);
+	for (uint32_t i = 0; i < m->n_rcpts && channel_unsent(ch) < LIMIT_CHANNEL_OUT / 2; i++) {
+		const struct recipient *r = &m->rcpts[i];
+		if (r->stage != STAGE_DONE)
+			SEND(ch, QUEUE_RCPT, .request = request, .forward_path = r->forward_path,
+				.status = r->status, .reason = r->attempts ? r->reason : SLICE_EMPTY,
+				.next_attempt_s = r->next_attempt_us / 1000000, .attempts = r->attempts);
+	}
+}
+
+/* From the mail that comes next on, as much as the channel takes; the rest when it drains. */
+static void list_some(struct client_state *c, struct list *from)
+{
+	struct list *node = from;
+
+	while (node != &queue.all) {
+		struct message *m = CONTAINER_OF(node, struct message, in_all);
+		if (channel_unsent(c->ch) > LIST_UNSENT) {
+			c->next_id = m->entry.id;
+			return;
+		}
+		list_one(c->ch, c->list_request, m);
+		node = node->next;
+	}
+	c->is_listing = false;
+	reply(c->ch, c->list_request, EX_OK, "");
+}
+
+/* Where a listing goes on: that mail, or, when it went meanwhile, the first that is younger. */
+static struct list *list_place(uint64_t id)
+{
+	struct message *m = queue_find(id);
+
+	if (m)
+		return &m->in_all;
+	list_for_each (node, &queue.all) {
+		if (CONTAINER_OF(node, struct message, in_all)->entry.id > id)
+			return node;
+	}
+	return &queue.all;
+}
+
+/* The channel says drained only after congestion; a listing looks after itself once per turn. */
+static void on_turn(uv_check_t *check)
+{
+	(void)check;
+	list_for_each_safe (node, &control.clients) {
+		struct client_state *c = CONTAINER_OF(node, struct client_state, in_clients);
+		if (c->is_listing && channel_unsent(c->ch) < LIST_UNSENT / 2)
+			list_some(c, list_place(c->next_id));
+	}
+}
+
+static void on_list(struct channel *ch, const union msg_any *m, int *fd)
+{
+	struct client_state *c = client_of(ch);
+
+	(void)fd;
+	if (!c->is_greeted || c->is_listing)
+		return;
+	c->is_listing = true;
+	c->list_request = m->QUEUE_LIST.request;
+	list_some(c, queue.all.next);
+}
+
+/* ---- acting on mail ---- */
+
+static bool has_recipient_in(const struct message *m, struct slice domain)
+{
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		struct slice path = m->rcpts[i].forward_path;
+		if (m->rcpts[i].stage != STAGE_DONE &&
+			slice_eq_nocase(slice_from(path, slice_rfind(path, '@') + 1), domain))
+			return true;
+	}
+	return false;
+}
+
+static bool flush_wants(enum queue_action action, const struct message *m, struct slice argument)
+{
+	switch (action) {
+	case QUEUE_ACT_FLUSH: return true;
+	case QUEUE_ACT_FLUSH_DOMAIN: return has_recipient_in(m, argument);
+	case QUEUE_ACT_FLUSH_SENDER: return slice_eq_nocase(m->reverse_path, argument);
+	case QUEUE_ACT_FLUSH_ID:
+	case QUEUE_ACT_HOLD:
+	case QUEUE_ACT_RELEASE:
+	case QUEUE_ACT_DELETE: break;
+	}
+	return false;
+}
+
+static void flush(enum queue_action action, struct slice argument)
+{
+	list_for_each_safe (node, &queue.all) {
+		struct message *m = CONTAINER_OF(node, struct message, in_all);
+		if (flush_wants(action, m, argument))
+			queue_kick(m);
+	}
+}
+
+static void on_flags_recorded(void *user, int result)
+{
+	uint64_t *id = user;
+
+	if (result < 0)
+		log_error("%s: hold or release could not be recorded: %s", queue_id_format(*id).at,
+			strerror(-result));
+	mem_free(id);
+}
+
+static void set_held(struct message *m, bool held)
+{
+	uint64_t *id = mem_new(sizeof(*id));
+
+	*id = m->entry.id;
+	m->flags = held ? m->flags | SPOOL_FLAG_HELD : m->flags & ~(uint32_t)SPOOL_FLAG_HELD;
+	log_info("%s: %s by the administrator", queue_id_format(m->entry.id).at, held ? "held" : "released");
+	spool_set_flags(queue.spool, &m->entry, m->flags, on_flags_recorded, id);
+	if (held)
+		scheduler_forget(m);
+	else
+		queue_kick(m);
+	queue_settle(m);
+}
+
+static void delete_mail(struct message *m)
+{
+	log_info("%s: deleted by the administrator", queue_id_format(m->entry.id).at);
+	m->is_deleted = true;
+	router_forget(m);
+	scheduler_forget(m);
+	queue_settle(m); /* at once, or when the delivery under way has ended */
+}
+
+static void act_on_mail(struct channel *ch, const struct msg_QUEUE_ACT *a)
+{
+	struct message *m;
+	uint64_t id;
+	char text[128];
+
+	if (!queue_id_parse(a->argument, &id) || !(m = queue_find(id))) {
+		(void)snprintf(text, sizeof(text), "%.*s: no such mail in the queue",
+			(int)MIN(a->argument.len, 40u), a->argument.at);
+		reply(ch, a->request, EX_NOINPUT, text);
+		return;
+	}
+	switch ((enum queue_action)a->action) {
+	case QUEUE_ACT_FLUSH_ID: queue_kick(m); break;
+	case QUEUE_ACT_HOLD: set_held(m, true); break;
+	case QUEUE_ACT_RELEASE: set_held(m, false); break;
+	case QUEUE_ACT_DELETE: delete_mail(m); break;
+	case QUEUE_ACT_FLUSH:
+	case QUEUE_ACT_FLUSH_DOMAIN:
+	case QUEUE_ACT_FLUSH_SENDER: break;
+	}
+	reply(ch, a->request, EX_OK, "");
+}
+
+static void on_act(struct channel *ch, const union msg_any *any, int *fd)
+{
+	const struct msg_QUEUE_ACT *a = &any->QUEUE_ACT;
+	bool is_flush = a->action == QUEUE_ACT_FLUSH || a->action == QUEUE_ACT_FLUSH_DOMAIN ||
+		a->action == QUEUE_ACT_FLUSH_SENDER;
+
+	(void)fd;
+	if (!client_of(ch)->is_greeted)
+		return;
+	/* Anyone may ask for another attempt, as with the peers' sendmail -q; other acts change mail. */
+	if (!is_flush && a->action != QUEUE_ACT_FLUSH_ID && !is_administrator(ch)) {
+		reply(ch, a->request, EX_NOPERM, "only root may do this");
+		return;
+	}
+	if (a->action < QUEUE_ACT_FLUSH || a->action > QUEUE_ACT_DELETE) {
+		reply(ch, a->request, EX_USAGE, "unknown action");
+		return;
+	}
+	if (!is_flush) {
+		act_on_mail(ch, a);
+		return;
+	}
+	flush((enum queue_action)a->action, a->argument);
+	reply(ch, a->request, EX_OK, "");
+}
+
+static void on_status(struct channel *ch, const union msg_any *m, int *fd)
+{
+	auto_buf struct buf text = BUF_INIT(512 * 1024);
+	struct spool_statistics s;
+
+	(void)fd;
+	if (!client_of(ch)->is_greeted)
+		return;
+	spool_statistics(queue.spool, &s);
+	buf_printf(&text,
+		"queue: %" PRIu64 " messages, %zu deliveries under way%s\n"
+		"since the start: %" PRIu64 " accepted, %" PRIu64 " delivered, %" PRIu64
+		" deferrals, %" PRIu64 " bounced\n"
+		"spool: %" PRIu64 " segments of %" PRIu64 " bytes in all, %" PRIu64 " records in %" PRIu64
+		" syncs, %" PRIu64 " bytes cached%s\n",
+		queue.n_messages, scheduler_jobs(),
+		queue.rp->config->queue_paused ? ", paused (queue.paused)" : "", queue.n_accepted,
+		queue.n_delivered, queue.n_deferred, queue.n_bounced, s.n_segments, s.log_bytes, s.n_records,
+		s.n_batches, s.cached_bytes, spool_is_full(queue.spool) ? "; FULL: new mail is refused" : "");
+	buf_append(&text, buf_slice(&queue.system_state));
+	SEND(ch, REQUEST_DONE, .request = m->STATUS_ASK.request, .exit_code = EX_OK,
+		.text = buf_slice(&text));
+}
+
+/* ---- connections ---- */
+
+static const msg_handler client_handlers[MSG_TYPE_COUNT] = {
+	[MSG_HELLO] = on_hello,
+	[MSG_MAIL_BEGIN] = on_mail_begin,
+	[MSG_MAIL_RCPT] = intake_rcpt,
+	[MSG_MAIL_CONTENT] = intake_content,
+	[MSG_MAIL_END] = intake_end,
+	[MSG_MAIL_ABORT] = intake_abort,
+	[MSG_QUEUE_LIST] = on_list,
+	[MSG_QUEUE_ACT] = on_act,
+	[MSG_STATUS_ASK] = on_status,
+};
+
+static void on_client_closed(struct channel *ch, const char *why)
+{
+	struct client_state *c = client_of(ch);
+
+	if (strcmp(why, "closed") != 0)
+		log_warning("control socket: uid %u: %s", (unsigned)ch->peer_uid, why);
+	intake_peer_gone(ch);
+	list_remove(&c->in_clients);
+	control.n_clients--;
+	channel_free(&c->ch);
+	mem_free(c);
+}
+
+static const struct channel_hooks client_hooks = { client_handlers, NULL, on_client_closed };
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+	static const int one = 1;
+	struct client_state *c;
+	int fd;
+
+	(void)poll, (void)events;
+	if (status < 0)
+		return;
+	fd = accept4(control.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return; /* it went away, or descriptors are short: the next event tries again */
+	if (control.n_clients >= CLIENTS_MAX ||
+		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0) {
+		(void)close(fd);
+		return;
+	}
+	c = mem_new(sizeof(*c));
+	c->ch = channel_new(queue.rp->loop, fd, ROLE_QUEUE, ROLE_CLIENT, 0, &client_hooks, c);
+	if (!c->ch) {
+		mem_free(c);
+		return;
+	}
+	list_push_back(&control.clients, &c->in_clients);
+	control.n_clients++;
+}
+
+void control_listen(int fd)
+{
+	static uv_check_t turn;
+	static const int one = 1;
+
+	if (control.fd >= 0) {
+		(void)close(fd); /* the supervisor gives it once per process */
+		return;
+	}
+	/* On the listener, so that credentials of what arrives before accept are kept too. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
+	control.fd = fd;
+	CHECK(uv_poll_init(queue.rp->loop, &control.poll, fd) == 0);
+	CHECK(uv_poll_start(&control.poll, UV_READABLE, on_connection) == 0);
+	CHECK(uv_check_init(queue.rp->loop, &turn) == 0);
+	CHECK(uv_check_start(&turn, on_turn) == 0);
+}

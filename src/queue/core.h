@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core.h - what the parts of the queue role share: the spool, the messages, and the steps a message takes
+ *
+ * One mail's path, by function: intake_begin() .. intake_end() -> spool -> queue_accepted() -> router_want()
+ * -> router's answer -> scheduler_add() -> job -> scheduler's result -> queue_settle(). Layer: queue.
+ */
+#pragma once
+#include "ipc/role.h"
+#include "queue/message.h"
+
+struct queue {
+	struct role_process *rp;
+	struct spool *spool;
+	struct table by_id;
+	struct list all; /* struct message.in_all, oldest first */
+	uint64_t n_messages;
+	uint64_t next_number, reserved_number; /* queue ids: below reserved_number they may be handed out */
+	uint64_t n_accepted, n_delivered, n_deferred, n_bounced; /* since the start, for `postrider status` */
+	struct buf system_state;				 /* what the supervisor said of the roles */
+	bool is_stopping;
+};
+extern struct queue queue; /* one per process */
+
+/* ---- queue.c: a message's life ---- */
+struct message *queue_find(uint64_t id);
+/* 0: no id can be given now (the spool is full). */
+uint64_t queue_new_id(void);
+/* The commit was reported: the message is ours. Takes m. */
+void queue_accepted(struct message *m);
+/* Something of m came to rest: reports failures, removes m when it is done, else sets the time of its next
+ * attempt. m may be gone afterwards. */
+void queue_settle(struct message *m);
+/* Recipients that wait (for a time, or because mail was held or paused) are tried now. */
+void queue_kick(struct message *m);
+bool queue_is_idle_for(const struct message *m); /* held, or the queue is paused */
+
+/* What became of a recipient: records, logs; REPORTING and WAITING are entered here. Follow with
+ * queue_settle(). */
+void recipient_delivered(struct message *m, struct recipient *r, enum job_outcome how);
+void recipient_failed(struct message *m, struct recipient *r);	 /* status and reason are set */
+void recipient_deferred(struct message *m, struct recipient *r); /* status and reason are set */
+void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state); /* no report */
+
+/* One leaf of an expansion or of a ~/.forward. */
+struct leaf {
+	enum leaf_kind kind;
+	uint8_t flags;							  /* enum rcpt_flags */
+	struct slice address, destination, owner, origin, status, reason; /* into text, once added */
+	char *text;
+};
+struct leaves {
+	struct leaf *at;
+	size_t n, cap;
+};
+/* Copies leaf; false above LIMIT_EXPANSION. */
+MUST_USE bool leaves_add(struct leaves *l, const struct leaf *leaf);
+void leaves_free(struct leaves *l);
+/* Replaces r by the leaves: recorded, then acted on. by_user: whose ~/.forward it was; empty for an alias. */
+void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user);
+/* r's leaf is known and it is no duplicate: deliver, discard, fail or defer. */
+void queue_dispatch(struct message *m, struct recipient *r);
+
+/* ---- router.c: questions to lookup ---- */
+void router_init(void);
+void router_want(struct message *m);   /* all its NEW recipients */
+void router_forget(struct message *m); /* it is going away */
+void router_peer(struct channel *ch);
+void router_peer_gone(struct channel *ch);
+void router_leaf(struct channel *ch, const union msg_any *m, int *fd);
+void router_done(struct channel *ch, const union msg_any *m, int *fd);
+
+/* ---- scheduler.c: destinations and jobs ---- */
+void scheduler_init(void);
+void scheduler_add(struct message *m, struct recipient *r);
+void scheduler_forget(struct message *m); /* deliveries that have not started */
+void scheduler_pump(void);		  /* starts what may start */
+void scheduler_peer(struct channel *ch);
+void scheduler_peer_gone(struct channel *ch);
+size_t scheduler_jobs(void);
+void scheduler_more(struct channel *ch, const union msg_any *m, int *fd);
+void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd);
+void scheduler_result(struct channel *ch, const union msg_any *m, int *fd);
+void scheduler_done(struct channel *ch, const union msg_any *m, int *fd);
+
+/* ---- report.c: bounces, delay warnings, log lines ---- */
+/* Bounces all REPORTING recipients that failed together; done when they are recorded. */
+void report_failures(struct message *m);
+void report_delay(struct message *m, struct recipient *r);
+void report_success(struct message *m, struct recipient *r, enum job_outcome how);
+void report_log(const struct message *m, const struct recipient *r, const char *what, const char *words);
+
+/* ---- intake.c, drop_intake.c: mail that comes in ---- */
+void intake_peer(struct channel *ch);
+void intake_peer_gone(struct channel *ch);
+void intake_begin(struct channel *ch, const union msg_any *m, int *fd);
+void intake_rcpt(struct channel *ch, const union msg_any *m, int *fd);
+void intake_content(struct channel *ch, const union msg_any *m, int *fd);
+void intake_end(struct channel *ch, const union msg_any *m, int *fd);
+void intake_abort(struct channel *ch, const union msg_any *m, int *fd);
+void intake_lease(struct channel *ch, const union msg_any *m, int *fd);
+/* Mail submitted twice under one id (the answer was lost): true when we have it, or had it minutes ago. */
+bool intake_seen(struct slice submission, uid_t uid);
+void intake_remember(struct slice submission, uid_t uid);
+void drop_intake_start(void);
+void intake_stop(void); /* aborts what is being received from commands */
+
+/* ---- control.c: sendmail, mailq, postrider ---- */
+void control_listen(int fd); /* takes fd */

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * router.c - asks lookup where each recipient goes; see core.h
+ *
+ * A message waits in line until lookup has room for its questions; its recipients are delivered when all have
+ * an answer, so that those for one destination go together. When lookup dies, its questions are asked again.
+ */
+#include "ipc/pending.h"
+#include "queue/core.h"
+
+#define CREDITS 5000
+#define ANSWER_MS 120000 /* user database deadlines lie within; lookup answers for them */
+
+/* One question under way; leaves gather until ROUTE_DONE. */
+struct question {
+	struct table_node node;
+	uint64_t id;
+	struct message *m;
+	uint32_t rcpt;
+	struct leaves leaves;
+	bool is_overfull;
+};
+
+static struct {
+	struct pending pending;
+	struct table questions;
+	struct list waiting; /* struct message.in_routing */
+	struct channel *lookup;
+} router;
+
+static void router_pump(void);
+
+static struct question *question_find(uint64_t id)
+{
+	uint64_t hash = table_hash_u64(id);
+
+	for (struct table_node *n = table_first(&router.questions, hash); n; n = table_next(n, hash)) {
+		struct question *q = CONTAINER_OF(n, struct question, node);
+		if (q->id == id)
+			return q;
+	}
+	return NULL;
+}
+
+static void question_free(struct question *q)
+{
+	table_remove(&router.questions, &q->node);
+	leaves_free(&q->leaves);
+	mem_free(q);
+}
+
+/* ---- answers ---- */
+
+static bool is_plain(const struct leaves *l)
+{
+	return l->n == 1 && l->at[0].owner.len == 0 && l->at[0].kind != LEAF_COMMAND &&
+		l->at[0].kind != LEAF_FILE && l->at[0].kind != LEAF_ADDRESS;
+}
+
+/* All recipients have answers: those that know their leaf go on together. */
+static void dispatch_resolved(struct message *m)
+{
+	if (m->n_routing)
+		return;
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		if (m->rcpts[i].stage == STAGE_RESOLVED)
+			queue_dispatch(m, &m->rcpts[i]);
+	queue_settle(m);
+}
+
+static void answer_leaves(struct message *m, struct recipient *r, struct leaves *l)
+{
+	if (l->n == 0) {
+		recipient_set_outcome(r, SLICE("4.3.0"), SLICE("the address leads nowhere"), SLICE_EMPTY);
+		recipient_stage(m, r, STAGE_RESOLVED);
+		recipient_deferred(m, r);
+		return;
+	}
+	if (!is_plain(l)) {
+		queue_expand(m, r, l, SLICE_EMPTY);
+		return;
+	}
+	const struct leaf *leaf = &l->at[0];
+	r->flags |= leaf->flags & RCPT_NO_FORWARD;
+	recipient_stage(m, r, STAGE_RESOLVED);
+	if (leaf->kind == LEAF_FAIL || leaf->kind == LEAF_DEFER)
+		recipient_set_outcome(r, leaf->status, leaf->reason, SLICE_EMPTY);
+	if (!recipient_resolve(m, r, leaf->kind, leaf->destination))
+		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
+}
+
+static void on_answer(void *owner, uint64_t argument, const union msg_any *m_done)
+{
+	struct question *q = owner;
+	struct message *m = q->m;
+	struct recipient *r = &m->rcpts[q->rcpt];
+	const struct msg_ROUTE_DONE *done = m_done ? &m_done->ROUTE_DONE : NULL;
+
+	(void)argument;
+	if (!done && !router.lookup) {
+		recipient_stage(m, r, STAGE_NEW); /* it died; the next one is asked */
+		if (!list_linked(&m->in_routing))
+			list_push_back(&router.waiting, &m->in_routing);
+		question_free(q);
+		return;
+	}
+	if (done && done->outcome == JOB_DELIVERED && !q->is_overfull) {
+		answer_leaves(m, r, &q->leaves);
+	} else {
+		recipient_stage(m, r, STAGE_RESOLVED);
+		if (q->is_overfull)
+			recipient_set_outcome(r, SLICE("5.4.6"),
+				SLICE("the address leads to too many recipients"), SLICE_EMPTY);
+		else if (done)
+			recipient_set_outcome(r, done->status, done->reason, SLICE_EMPTY);
+		else
+			recipient_set_outcome(r, SLICE("4.3.0"),
+				SLICE("no answer from address look-up in time"), SLICE_EMPTY);
+		if (q->is_overfull || (done && done->outcome == JOB_FAILED))
+			recipient_failed(m, r);
+		else
+			recipient_deferred(m, r);
+	}
+	question_free(q);
+	dispatch_resolved(m);
+	router_pump();
+}
+
+void router_leaf(struct channel *ch, const union msg_any *m, int *fd)
+{
+	const struct msg_ROUTE_LEAF *l = &m->ROUTE_LEAF;
+	struct question *q = question_find(l->request);
+	const struct leaf leaf = {
+		.kind = l->kind,
+		.flags = l->flags,
+		.address = l->address,
+		.destination = l->destination,
+		.owner = l->owner,
+		.origin = l->origin,
+		.status = l->status,
+		.reason = l->reason,
+	};
+
+	(void)ch, (void)fd;
+	if (q && l->kind >= LEAF_ADDRESS && l->kind <= LEAF_DEFER && !leaves_add(&q->leaves, &leaf))
+		q->is_overfull = true;
+}
+
+void router_done(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)ch, (void)fd;
+	(void)pending_answer(
+		&router.pending, m->ROUTE_DONE.request, m); /* late or forgotten: nothing to do */
+}
+
+/* ---- questions ---- */
+
+static bool ask(struct message *m, uint32_t rcpt)
+{
+	struct recipient *r = &m->rcpts[rcpt];
+	struct question *q = mem_new(sizeof(*q));
+
+	q->id = pending_add(&router.pending, on_answer, q, 0, NULL);
+	if (q->id == 0) {
+		mem_free(q);
+		return false;
+	}
+	q->m = m;
+	q->rcpt = rcpt;
+	table_insert(&router.questions, &q->node, table_hash_u64(q->id));
+	recipient_stage(m, r, STAGE_ROUTING);
+	SEND(router.lookup, ROUTE_ASK, .request = q->id, .address = r->forward_path,
+		.flags = (uint8_t)r->flags, .trail = r->trail);
+	return true;
+}
+
+/* A command or file of an alias or ~/.forward is no address: its origin says what it is. */
+static void resolve_by_origin(struct message *m, struct recipient *r)
+{
+	enum leaf_kind leaf = r->kind == SPOOL_RCPT_COMMAND ? LEAF_COMMAND : LEAF_FILE;
+
+	recipient_stage(m, r, STAGE_RESOLVED);
+	if (!recipient_resolve(m, r, leaf, SLICE_EMPTY))
+		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
+}
+
+/* False when lookup has no room for more; the message stays in line. */
+static bool ask_all(struct message *m)
+{
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		if (m->rcpts[i].stage != STAGE_NEW)
+			continue;
+		if (m->rcpts[i].kind != SPOOL_RCPT_ADDRESS)
+			resolve_by_origin(m, &m->rcpts[i]);
+		else if (channel_congested(router.lookup) || !ask(m, i))
+			return false;
+	}
+	return true;
+}
+
+static void router_pump(void)
+{
+	while (router.lookup && !list_empty(&router.waiting)) {
+		struct message *m = list_first(&router.waiting, struct message, in_routing);
+		if (!ask_all(m))
+			return;
+		list_remove(&m->in_routing);
+		if (m->n_routing == 0)
+			dispatch_resolved(m); /* nothing was to be asked */
+	}
+}
+
+void router_want(struct message *m)
+{
+	if (!list_linked(&m->in_routing))
+		list_push_back(&router.waiting, &m->in_routing);
+	router_pump();
+}
+
+void router_forget(struct message *m)
+{
+	if (list_linked(&m->in_routing))
+		list_remove(&m->in_routing);
+}
+
+void router_peer(struct channel *ch)
+{
+	if (ch->peer != ROLE_LOOKUP)
+		return;
+	router.lookup = ch;
+	router_pump();
+}
+
+void router_peer_gone(struct channel *ch)
+{
+	if (ch != router.lookup)
+		return;
+	router.lookup = NULL;
+	pending_fail_all(&router.pending);
+}
+
+void router_init(void)
+{
+	list_init(&router.waiting);
+	pending_init(&router.pending, queue.rp->loop, CREDITS, ANSWER_MS);
+}
