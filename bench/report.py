@@ -78,11 +78,11 @@ def row(mode, sessions, name, runs, syncs):
         ratio(mine, probe, rate) if name != "probe" else "1",
         spread([r.end_to_end for r in mine if r.end_to_end]),
         ratio(mine, postfix, end_to_end) if name != "postfix" and mode == "deliver" else "-",
-        spread([100 * r.in_mailboxes for r in mine if r.in_mailboxes is not None]) + (" %" if mode == "deliver" else ""),
+        spread([100 * r.in_mailboxes for r in mine if r.in_mailboxes is not None]) + " %" * (mode == "deliver"),
         spread([r.cpu_per_1000 for r in mine if r.cpu_per_1000 is not None]),
         spread([r.pss_kb / 1024 for r in mine if r.pss_kb]),
         f"{statistics.median(r.p50_ms for r in mine):.3g} / {statistics.median(r.p99_ms for r in mine):.3g}",
-        f"{per_sync:.1f}" if per_sync else "-",
+        "-" if per_sync is None else "NO SYNC" if per_sync == float("inf") else f"{per_sync:.1f}",
         trouble(mine) or "none",
     ]
 
@@ -125,29 +125,30 @@ def conditions(args, scratch, generator_rate):
         f"Machine: {os.cpu_count()} cores ({cpu}), {memory_kb / 2**20:.0f} GiB memory, Linux {platform.release()}.",
         f"Disk: {disk}, {cache.read_text().strip() if cache.exists() else 'unknown write cache'}; "
         f"{' '.join(file_system.split())}. Queues, logs and mailboxes of all servers are on it.",
-        f"{args.rounds} rounds, each run {args.seconds:g} s after a warm-up of its own, {os.path.basename(args.build)} "
-        f"directory's options: {build_options(args.build)}.",
-        f"Load: smtpload, connections kept, no pipelining, 4,096 octets with header, one recipient of 100 in turn; it "
-        f"reached {generator_rate:,.0f} messages/s at 50 sessions against a server that does nothing, and shares the cores "
-        "with the server that is measured.",
-        "Every server has namespaces of its own and is alone under load; the others stand idle. No TLS, no DNS, no filters; logging on.",
+        f"{args.rounds} rounds, each run {args.seconds:g} s after a warm-up of its own. Build: "
+        f"{build_options(args.build)}.",
+        "Load: smtpload, connections kept, no pipelining, 4,096 octets with header, one recipient, 100 users in turn; "
+        f"it reached {generator_rate:,.0f} messages/s at 50 sessions against a server that does nothing, and shares the "
+        "cores with the server that is measured.",
+        "Every server has namespaces of its own and is alone under load; the others stand idle. No TLS, no DNS, no "
+        "filters; logging on.",
     ]
 
 
 EXPLANATION = """
-**Reading the table.** Each cell is the median over the rounds [smallest..largest]; a ratio is the median of the rounds'
-ratios, each taken between two runs that followed one another. Absolute numbers hold for that machine at that hour only.
+**Reading the table.** Each cell is the median over the rounds [smallest..largest]; a ratio is the median of the
+rounds' ratios, each taken between two runs that followed one another. Absolute numbers hold for that machine at that
+hour only.
 
 - *held*: mail is accepted durably and stays queued (Postfix: `check_client_access static:HOLD`; Postrider: `[queue]
   paused = yes`). *deliver*: mail goes on into 100 mailboxes meanwhile. *end to end* counts until the last is there.
 - While delivering, acceptance counts only when at least half of the mail is in its mailbox as the last 250 goes out;
   otherwise it stands in parentheses, and a ratio to such a run is marked ≥, because that run postponed work.
 - *probe* is a bare SMTP responder with a group commit, no queue, no routing, no log: the ceiling of this disk.
-- *messages per sync*: SMTP acceptances, delivery held, per fsync, fdatasync or similar call of all processes, counted with
-  strace in separate short runs (which slow a server down, so that batches may differ a little).
-- *CPU*: all processes of the server including its own logging, by control group; without generator. *PSS*:
-  memory of the same processes right after the load. *p50 / p99*: a whole
-  message, from MAIL to the 250 after its content, medians over the rounds.
+- *messages per sync*: accepted messages, delivery held, per fsync, fdatasync or similar call of all processes,
+  counted with strace in separate short runs (strace slows a server down, so that batches may differ a little).
+- *CPU*: all processes of the server with its own logging, by control group, without the generator. *PSS*: memory of
+  the same processes right after the load. *p50 / p99*: a whole message, from MAIL to the 250 after its content.
 - *trouble*: replies other than expected, sessions without an answer, accepted mail that did not arrive. Must be none.
 """
 

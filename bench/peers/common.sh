@@ -21,7 +21,7 @@ BENCH_PORT=25
 
 peer_main() {
 	self=$(realpath "$0") verb=$1 dir=$2
-	root=$dir/root queue=$dir/queue mail=$dir/mail log=$dir/log
+	root=$dir/root queue=$dir/spool mail=$dir/mail log=$dir/log
 	shift 2
 	case $verb in
 	prepare) mkdir -p "$queue" "$mail" "$log" && peer_prepare ;;
@@ -80,7 +80,9 @@ inside() {
 	)
 }
 
-in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
+in_root() {
+	chroot "$root" /usr/bin/env -i LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
 
 root_make() { mkdir -p "$root" "$dir/upper" "$dir/work"; }
 
@@ -134,14 +136,14 @@ root_users() {
 	chgrp mail "$mail" && chmod 2775 "$mail"
 }
 
-# With BENCH_TRACE set, under strace; only the sync calls stop a process, so that batches keep their size.
+# Becomes the command, to be started with "&"; with BENCH_TRACE set, under strace. Only the sync calls stop a process,
+# so that batches keep their size.
 traced() {
 	if [ -n "${BENCH_TRACE:-}" ]; then
-		strace -f --seccomp-bpf -qq -e signal=none -o "$dir/trace" \
-			-e trace=fsync,fdatasync,sync,syncfs,sync_file_range,msync "$@" &
-	else
-		"$@"
+		set -- strace -f --seccomp-bpf -qq -e signal=none -o "$dir/trace" \
+			-e trace=fsync,fdatasync,sync,syncfs,sync_file_range,msync "$@"
 	fi
+	exec "$@"
 }
 
 # Counters.

@@ -40,13 +40,14 @@ peer_start() {
 	[ "$1" = held ] && held='check_client_access static:HOLD'
 	in_root postconf -e "smtpd_client_restrictions=$held"
 	in_root /usr/lib/postfix/configure-instance.sh -
-	traced chroot "$root" /usr/sbin/postfix start >"$dir/start.log" 2>&1
+	traced chroot "$root" /usr/sbin/postfix start >"$dir/start.log" 2>&1 &
 }
 
 peer_empty() { in_root postsuper -d ALL >"$dir/empty.log" 2>&1; }
 
 peer_version() {
-	awk '/^Package: / { at = $2 == "postfix" } at && /^Version: / { print "Postfix " $2 }' "$dir/upper/var/lib/dpkg/status"
+	awk '/^Package: / { at = $2 == "postfix" } at && /^Version: / { print "Postfix " $2 }' \
+		"$dir/upper/var/lib/dpkg/status"
 }
 
 peer_main "$@"

@@ -4,12 +4,8 @@
 # with its own uids and port 25. BENCH_SANDBOX not empty: postriderd --sandbox straight from the build instead.
 . "$(dirname "$0")/common.sh"
 
-if [ -n "${BENCH_SANDBOX:-}" ]; then
-	sandbox=$2/sandbox
-fi
-
 peer_prepare() {
-	if [ -n "${sandbox:-}" ]; then
+	if [ -n "${BENCH_SANDBOX:-}" ]; then
 		sandbox_prepare
 	else
 		root_make
@@ -31,18 +27,16 @@ prepare_mounted() {
 	in_root postrider setup --replace >"$dir/setup.log" 2>&1 || { tail -n 20 "$dir/setup.log" >&2; return 1; }
 }
 
+# The sandbox is DIR itself: its spool, mail and log are where common.sh has them.
 sandbox_prepare() {
-	mkdir -p "$sandbox/etc" "$sandbox/mail"
-	rmdir "$mail"
-	ln -s sandbox/mail "$mail"
-	ln -s "$queue" "$sandbox/spool"
+	mkdir -p "$dir/etc"
 	n=0
 	while [ $n -lt $BENCH_USERS ]; do
-		mkdir -p "$sandbox/home/u$n"
-		echo "u$n:x:$(id -u):$(id -g)::$sandbox/home/u$n:/bin/sh"
+		mkdir -p "$dir/home/u$n"
+		echo "u$n:x:$(id -u):$(id -g)::$dir/home/u$n:/bin/sh"
 		n=$((n + 1))
-	done >"$sandbox/etc/users"
-	echo 'postmaster: u0' >"$sandbox/etc/aliases"
+	done >"$dir/etc/users"
+	echo 'postmaster: u0' >"$dir/etc/aliases"
 }
 
 # The settings that a measurement needs, and no others.
@@ -53,9 +47,9 @@ settings() {
 }
 
 peer_start() {
-	if [ -n "${sandbox:-}" ]; then
-		settings "$1" >"$sandbox/etc/postrider.conf"
-		traced "$BENCH_BUILD/src/supervisor/postriderd" --sandbox "$sandbox" >"$dir/start.log" 2>&1 &
+	if [ -n "${BENCH_SANDBOX:-}" ]; then
+		settings "$1" >"$dir/etc/postrider.conf"
+		traced "$BENCH_BUILD/src/supervisor/postriderd" --sandbox "$dir" >"$dir/start.log" 2>&1 &
 	else
 		settings "$1" >"$root/etc/postrider/postrider.conf"
 		traced chroot "$root" "$(in_root sh -c 'command -v postriderd')" >"$dir/start.log" 2>&1 &
@@ -75,6 +69,8 @@ peer_empty() {
 	await_port
 }
 
-peer_version() { echo "Postrider $(meson introspect "$BENCH_BUILD" --projectinfo | sed 's/.*"version": "\([^"]*\)".*/\1/')"; }
+peer_version() {
+	meson introspect "$BENCH_BUILD" --projectinfo | sed 's/.*"version": "\([^"]*\)".*/Postrider \1/'
+}
 
 peer_main "$@"
