@@ -214,7 +214,7 @@ static void append_typed(struct buf *out, const char *name, const char *type, st
 /* ORCPT as it came, its address decoded; a utf-8 one is xtext only in part and stays as it is. */
 static void append_original_recipient(const struct dsn_recipient *r, bool smtputf8, struct buf *out)
 {
-	auto_buf struct buf address = BUF_INIT(ORCPT_MAX), name = BUF_INIT(ORCPT_MAX);
+	auto_buf struct buf address = BUF_INIT(ORCPT_MAX), name = BUF_INIT(ORCPT_MAX + 1);
 	struct slice encoded = r->orcpt, type;
 
 	if (slice_cut(&encoded, ';', &type)) {
