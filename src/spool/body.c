@@ -34,11 +34,6 @@ void body_name(uint64_t id, const char *suffix, char name_out[SPOOL_NAME_MAX])
 	segment_name(id, suffix, name_out);
 }
 
-bool body_name_parse(const char *name, uint64_t *id_out)
-{
-	return segment_name_parse(name, ".body", id_out);
-}
-
 /* ---- on the pool ---- */
 
 static int body_write(struct spool_body *b)

@@ -120,8 +120,7 @@ static void message_is_stored(struct spool *sp, struct spool_op *op)
 		.has_body_file = op->has_body,
 		.is_verified = op->has_body, /* what we have just written and synced is not checked again */
 	};
-	list_init(&entry->in_segment);
-	entry_place(sp, entry, op);
+	entry_place_at_op(sp, entry, op);
 	if (op->content)
 		content_attach(sp, entry, op->content);
 	sp->n_messages++;

@@ -69,7 +69,7 @@ static void move_finish(struct spool *sp, struct spool_op *op)
 		round->not_before_ms = clock_mono_ms() + SPOOL_RETRY_MS;
 	} else if (entry) {
 		entry_unplace(sp, entry);
-		entry_place(sp, entry, op);
+		entry_place_at_op(sp, entry, op);
 	}
 	op_deinit(sp, op);
 	if (--round->n_open == 0)
@@ -84,7 +84,7 @@ static bool move_describe(struct spool *sp, struct move_item *item)
 	struct spool_envelope env;
 	size_t n_rcpts;
 
-	if (!entry || entry->n_watching > 1)
+	if (!entry || entry->n_watching > 1 || item->error == -EFBIG)
 		return false;
 	if (item->error)
 		spool_report(sp,
@@ -130,6 +130,7 @@ static void move_read_item(struct move_item *item)
 {
 	struct spool_op *op = &item->op;
 	uint32_t crc;
+	char *room;
 
 	if (!op->content || op->content->bytes.len || !op->content_bytes)
 		return;
@@ -139,8 +140,9 @@ static void move_read_item(struct move_item *item)
 		item->error = crc == op->content_crc ? 0 : -EBADMSG;
 		return;
 	}
-	char *room = buf_reserve(&op->content->bytes, (size_t)op->content_bytes);
-	CHECK(room);
+	room = item->error == -EFBIG ? NULL : buf_reserve(&op->content->bytes, (size_t)op->content_bytes);
+	if (!room)
+		return; /* no memory: not moved now */
 	memset(room, 0, (size_t)op->content_bytes);
 	buf_grew(&op->content->bytes, (size_t)op->content_bytes);
 }

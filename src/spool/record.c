@@ -89,16 +89,22 @@ void op_stage(struct spool *sp, struct spool_op *op, bool urgent)
 		CHECK(uv_timer_start(&sp->flush_timer, spool_flush, SPOOL_FLUSH_MS, 0) == 0);
 }
 
-void entry_place(struct spool *sp, struct spool_entry *entry, const struct spool_op *op)
+void entry_place(struct spool *sp, struct spool_entry *entry, struct spool_segment *s, uint64_t content_at,
+	uint64_t record_bytes)
 {
-	struct spool_segment *s = op->segment;
-
 	entry->segment = s;
-	entry->offset = op->offset + FORMAT_RECORD_HEADER + op->meta.len;
-	entry->record_bytes = (uint32_t)op_record_bytes(op);
+	entry->offset = content_at;
+	entry->record_bytes = (uint32_t)record_bytes; /* meta and content in the log are far below 4 GiB */
+	list_init(&entry->in_segment);
 	list_push_back(&s->entries, &entry->in_segment);
-	s->live_bytes += entry->record_bytes;
-	sp->live_bytes += entry->record_bytes;
+	s->live_bytes += record_bytes;
+	sp->live_bytes += record_bytes;
+}
+
+void entry_place_at_op(struct spool *sp, struct spool_entry *entry, const struct spool_op *op)
+{
+	entry_place(sp, entry, op->segment, op->offset + FORMAT_RECORD_HEADER + op->meta.len,
+		op_record_bytes(op));
 }
 
 void entry_unplace(struct spool *sp, struct spool_entry *entry)

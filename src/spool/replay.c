@@ -119,7 +119,7 @@ static bool replay_record_at(struct replay *r, struct replay_segment *s, uint64_
 
 static int replay_add(struct replay *r, int log_fd, const char *name, uint64_t generation, int open_flags)
 {
-	struct replay_segment s = { .generation = generation, .fd = -1 };
+	struct replay_segment s = { .generation = generation };
 	auto_close int fd = openat(log_fd, name, open_flags | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 
@@ -180,6 +180,7 @@ static int replay_look_for_use(struct replay *r, struct replay_segment *s, bool 
 		s->header.nonce = first.nonce;
 	s->is_used = true;
 	s->first = first;
+	s->first_at = offset;
 	return 0;
 }
 
@@ -322,12 +323,13 @@ static void replay_take_batch(
 	r->high_water = MAX(r->high_water, b->high_water);
 }
 
-/* The number up to which the segment behind s confirms; UNSEALED when none is in use. */
+/* The number up to which the segment behind s confirms; UNSEALED when none is in use, or its first batch is
+ * lost: then nothing says what is void. */
 static uint64_t replay_seal(const struct replay *r, const struct replay_segment *s)
 {
 	for (const struct replay_segment *next = s + 1; next < r->segments + r->n_segments; next++)
 		if (next->is_used)
-			return next->first.synced_lsn;
+			return next->first_at == FORMAT_BLOCK ? next->first.synced_lsn : UNSEALED;
 	return UNSEALED;
 }
 
@@ -370,6 +372,7 @@ static bool replay_take_last(
 
 	if (replay_batch_is_whole(r, s, *offset, b)) {
 		replay_take_batch(r, s, *offset, b);
+		r->last_batch_in = s;
 		r->last_batch = *offset;
 		r->last_batch_bytes = format_pad(b->bytes, FORMAT_BLOCK);
 		*offset += r->last_batch_bytes;
@@ -417,12 +420,11 @@ static void replay_segment_run(struct replay *r, struct replay_segment *s)
 	}
 }
 
-int replay_run(struct replay *r)
+void replay_run(struct replay *r)
 {
 	for (size_t i = 0; i < r->n_segments; i++)
 		if (r->segments[i].is_used)
 			replay_segment_run(r, &r->segments[i]);
-	return 0;
 }
 
 int replay_settle(struct replay *r)
@@ -430,15 +432,15 @@ int replay_settle(struct replay *r)
 	const char *at;
 	int result;
 
-	if (!r->tail || r->last_batch_bytes == 0)
+	if (r->last_batch_bytes == 0)
 		return 0;
 	buf_clear(&r->window);
 	r->window.max = (size_t)r->last_batch_bytes;
 	r->in_window = NULL;
-	at = replay_peek(r, r->tail, r->last_batch, (size_t)r->last_batch_bytes);
+	at = replay_peek(r, r->last_batch_in, r->last_batch, (size_t)r->last_batch_bytes);
 	if (!at)
 		return -ENOMEM;
 	result = file_pwrite_all(
-		r->tail->fd, (struct slice){ at, (size_t)r->last_batch_bytes }, r->last_batch);
-	return result < 0 ? result : file_sync_data(r->tail->fd);
+		r->last_batch_in->fd, (struct slice){ at, (size_t)r->last_batch_bytes }, r->last_batch);
+	return result < 0 ? result : file_sync_data(r->last_batch_in->fd);
 }

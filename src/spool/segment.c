@@ -55,9 +55,10 @@ void segment_free(struct spool_segment **s)
 	*s = NULL;
 }
 
+/* Also clears the place of the first batch, so that an unused file is known without looking through it. */
 static int segment_write_header(struct spool_segment *s, uint8_t node)
 {
-	char block[FORMAT_BLOCK] = { 0 };
+	char block[2 * FORMAT_BLOCK] = { 0 };
 	struct format_segment header = { .node = node, .generation = s->generation, .bytes = s->bytes };
 
 	if (getrandom(&header.nonce, sizeof(header.nonce), 0) != (ssize_t)sizeof(header.nonce))
@@ -67,7 +68,7 @@ static int segment_write_header(struct spool_segment *s, uint8_t node)
 	return file_pwrite_all(s->fd, (struct slice){ block, sizeof(block) }, 0);
 }
 
-/* Everything but the name: header, the first batch's place cleared, synced with its size. */
+/* Header, name, and both synced. */
 static int segment_finish(int log_fd, struct spool_segment *s, const char *aside, uint8_t node)
 {
 	char name[SPOOL_NAME_MAX];

@@ -114,8 +114,10 @@ void op_stage(struct spool *sp, struct spool_op *op, bool urgent);
 uint64_t op_record_bytes(const struct spool_op *op);
 /* Finishes op from the loop with this error, without going to the disk. */
 void op_fail_later(struct spool *sp, struct spool_op *op, int error);
-/* A message stands at op's place from now on; it does not any more. */
-void entry_place(struct spool *sp, struct spool_entry *entry, const struct spool_op *op);
+/* The message's live record is there from now on; it is not any more. */
+void entry_place(struct spool *sp, struct spool_entry *entry, struct spool_segment *s, uint64_t content_at,
+	uint64_t record_bytes);
+void entry_place_at_op(struct spool *sp, struct spool_entry *entry, const struct spool_op *op);
 void entry_unplace(struct spool *sp, struct spool_entry *entry);
 
 /* ---- commit (commit.c) ---- */
@@ -154,7 +156,9 @@ struct commit {
 MUST_USE int commit_start(struct commit *c);
 void commit_init(struct commit *c);
 void commit_deinit(struct commit *c);
-void commit_give(struct commit *c, struct list *staged);			/* all of it, in order */
+/* All of staged, in order; every id used so far is below high_water. */
+void commit_give(struct commit *c, struct list *staged, uint64_t high_water);
+void list_move_all(struct list *to, struct list *from);				/* to the end, in order */
 void commit_add_prepared(struct commit *c, struct spool_segment *s, int error); /* s or error; any thread */
 void commit_stop(struct commit *c); /* returns at once; has_stopped follows with a notification */
 
@@ -191,7 +195,6 @@ void body_finish(struct spool_body *b, uint64_t id, void (*finished)(struct spoo
 	struct spool_op *op);
 void body_abort(struct spool_body **b);
 void body_name(uint64_t id, const char *suffix, char name_out[SPOOL_NAME_MAX]);
-bool body_name_parse(const char *name, uint64_t *id_out);
 
 /* ---- reclaiming (reclaim.c) ---- */
 
@@ -263,61 +266,73 @@ void spool_work_done(struct spool *sp);
 
 struct replay_segment {
 	uint64_t generation, file_bytes;
-	struct format_segment header;
-	bool has_header;	   /* false: damaged */
-	bool is_used;		   /* it has a batch */
-	struct format_batch first; /* when used */
+	struct format_segment header; /* its nonce is taken from a batch when the header is damaged */
+	bool has_header;
+	bool is_used; /* it has a batch */
+	struct format_batch
+		first; /* when used; at first_at, which is FORMAT_BLOCK unless the first is lost */
+	uint64_t first_at;
 	bool is_damaged;
 	uint64_t end; /* behind its last valid batch */
 	int fd;
 };
 struct replay_record {
-	struct replay_segment *segment;
+	const struct replay_segment *segment;
 	uint64_t offset; /* of the record */
 	struct format_record head;
 	struct slice meta;
 };
 struct replay {
-	struct replay_segment *segments; /* ascending by generation */
-	size_t n_segments;
-	uint64_t last_lsn, sequence, high_water;
-	struct replay_segment *tail; /* last used one, or NULL */
-	uint64_t last_batch,
-		last_batch_bytes; /* in tail: not confirmed by anything behind it; 0 bytes: none */
-	bool is_damaged;
 	/* Set by the caller: */
 	void (*on_record)(void *user, const struct replay_record *r);
 	void (*on_problem)(void *user, const struct spool_problem *problem);
 	void *user;
+	/* Found: */
+	struct replay_segment *segments; /* ascending by generation */
+	size_t n_segments, cap;
+	uint64_t last_lsn, sequence, high_water;
+	struct replay_segment *tail;	       /* last used one, or NULL */
+	struct replay_segment *last_batch_in;  /* the batch that nothing behind it confirms */
+	uint64_t last_batch, last_batch_bytes; /* 0 bytes: there is none */
+	bool is_damaged;
+	/* Inner: */
+	struct replay_segment *in_window;
+	struct buf window;
+	uint64_t window_at;
 };
-/* Opens every segment of log_fd with open_flags and calls on_record for each valid record in order. */
+/* Opens every segment in log_fd with open_flags. -EPROTONOSUPPORT: a later version wrote it. */
 MUST_USE int replay_open(struct replay *r, int log_fd, int open_flags);
-MUST_USE int replay_run(struct replay *r);
-void replay_close(struct replay *r); /* closes descriptors that were not taken */
+/* Calls on_record for each valid record in the order of the log, on_problem for each damage. */
+void replay_run(struct replay *r);
+void replay_close(struct replay *r); /* closes the descriptors that were not taken (set to -1) */
+/* Writes the last batch over itself and syncs it: what was read may be in memory only. */
+MUST_USE int replay_settle(struct replay *r);
 
 struct recovered { /* one live message */
 	struct table_node by_id;
 	uint64_t id;
-	struct replay_segment *segment;
-	uint64_t offset; /* of the content in segment */
-	uint64_t content_bytes;
-	uint64_t record_bytes;
+	const struct replay_segment *segment;
+	uint64_t record_at, record_bytes;
+	uint64_t content_at; /* in segment, unless has_body_file */
 	uint32_t content_crc;
 	bool has_body_file;
 	struct buf changes; /* the message's fields and every later change, each behind type and length */
 };
 struct recovery {
-	struct replay replay;
-	struct table messages;
-	struct recovered **sorted; /* after recovery_read: ascending by id */
-	size_t n_sorted;
-	const struct spool_visitor *visitor; /* NULL when opening */
+	/* Set by the caller: */
+	const struct spool_visitor *visitor; /* its record(); NULL when opening */
 	void (*on_problem)(void *user, const struct spool_problem *problem);
 	void *user;
+	/* Found: */
+	struct replay replay;
+	struct table messages;
+	struct recovered **sorted; /* ascending by id */
+	size_t n_sorted;
 };
 MUST_USE int recovery_read(struct recovery *rec, int log_fd, int open_flags);
-/* Envelope and recipients with their present state; slices point into m. */
+/* Envelope and recipients with their present state; slices point into m. False: its fields make no sense. */
 MUST_USE bool recovered_describe(
 	const struct recovered *m, struct spool_envelope *env_out, struct format_rcpts *rcpts_out);
-const struct recovered *recovery_find(const struct recovery *rec, uint64_t id);
+bool recovery_has(const struct recovery *rec, uint64_t id);
+void recovery_report(struct recovery *rec, const struct spool_problem *problem);
 void recovery_free(struct recovery *rec);

@@ -87,7 +87,7 @@ static void spool_see_finished(struct spool *sp, struct list *finished)
 	while (!list_empty(finished)) {
 		struct spool_op *op = list_first(finished, struct spool_op, node);
 		list_remove(&op->node);
-		if (--sp->n_pending == 0)
+		if (--sp->n_pending == 0 && !sp->is_closing)
 			uv_unref((uv_handle_t *)&sp->notify);
 		op->finish(sp, op);
 	}
@@ -188,7 +188,7 @@ void spool_statistics(struct spool *sp, struct spool_statistics *out)
 
 /* ---- closing: body files, then the log, then the threads, then the handles ---- */
 
-static void spool_free_segments(struct spool *sp, struct list *segments)
+static void spool_free_segments(struct list *segments)
 {
 	while (!list_empty(segments)) {
 		struct spool_segment *s = list_first(segments, struct spool_segment, node);
@@ -204,8 +204,8 @@ void spool_free(struct spool *sp)
 		list_remove(&c->recent);
 		content_unref(sp, &c);
 	}
-	spool_free_segments(sp, &sp->segments);
-	spool_free_segments(sp, &sp->dead);
+	spool_free_segments(&sp->segments);
+	spool_free_segments(&sp->dead);
 	commit_deinit(&sp->commit);
 	buf_free(&sp->dead_bodies);
 	buf_free(&sp->keeper.bodies);
