@@ -95,6 +95,9 @@ static void asks_the_system(void **state)
 	assert_int_equal(userdb_find_group("root", &gid), USERDB_FOUND);
 	assert_int_equal(gid, 0);
 	assert_int_equal(userdb_find_group("no-such-group-here", &gid), USERDB_UNKNOWN);
+	assert_true(userdb_group_is_private(&user));
+	user.name[0] = 'x';
+	assert_false(userdb_group_is_private(&user));
 }
 
 static void a_name_too_long_is_unknown(void **state)

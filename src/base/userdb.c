@@ -134,3 +134,17 @@ enum userdb_outcome userdb_find_group(const char *name, gid_t *gid_out)
 	}
 	return USERDB_ERROR;
 }
+
+bool userdb_group_is_private(const struct userdb_user *user)
+{
+	auto_free char *space = mem_new(4096); /* a private group's entry is short; no answer is a no */
+	struct group entry, *found = NULL;
+
+	if (getgrgid_r(user->gid, &entry, space, 4096, &found) != 0 || !found ||
+		strcmp(found->gr_name, user->name) != 0)
+		return false;
+	for (char **member = found->gr_mem; *member; member++)
+		if (strcmp(*member, user->name) != 0)
+			return false;
+	return true;
+}

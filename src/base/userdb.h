@@ -31,3 +31,5 @@ MUST_USE enum userdb_outcome userdb_find(
 	const char *users_file, struct slice name, struct userdb_user *user_out);
 /* A group of the system by name; for the start of a process. */
 MUST_USE enum userdb_outcome userdb_find_group(const char *name, gid_t *gid_out);
+/* The user's own group is a private one: named like the user, and nobody else is listed as its member. */
+bool userdb_group_is_private(const struct userdb_user *user);

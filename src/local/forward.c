@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forward.c - see forward.h
+ *
+ * The common case, no file, costs one system call. Commands, files and lists become leaves as well: queue
+ * keeps each with its own state and asks for its delivery, so that the other items of the file do not wait.
+ */
+#include "local/forward.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "mail/forward_text.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* ---- may it be used? ---- */
+
+static bool others_may_write(const struct forward_user *u, const struct stat *st)
+{
+	return st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && st->st_gid != u->private_gid);
+}
+
+/* NULL when the file is to be used, else why it is not. */
+static const char *why_unsafe(const struct forward_user *u, const struct stat *st, const struct stat *home)
+{
+	if (!S_ISREG(st->st_mode))
+		return "is not a regular file";
+	if (st->st_uid != u->uid && st->st_uid != 0)
+		return "belongs to another user";
+	if (others_may_write(u, st))
+		return "may be written by others: chmod go-w";
+	if (others_may_write(u, home))
+		return "lies in a home directory that may be written by others: chmod go-w";
+	if (st->st_size > LIMIT_FORWARD_FILE)
+		return "is too large";
+	return NULL;
+}
+
+/* A fault of one file is told once per process: each mail would repeat it. */
+static bool already_told(struct forward_user *u, const struct stat *st)
+{
+	uint64_t what = (uint64_t)st->st_ino * 1000003 + (uint64_t)st->st_ctim.tv_sec * 1000000007 +
+		(uint64_t)st->st_ctim.tv_nsec;
+	bool told = u->told == what;
+
+	u->told = what;
+	return told;
+}
+
+static void tell_ignored(struct forward_user *u, const struct stat *st, const char *why)
+{
+	if (!already_told(u, st))
+		log_warning("user %.*s: %s/.forward is ignored: it %s", SLICE_ARG(u->name), u->home, why);
+}
+
+static enum forward_outcome defer(struct forward *out, const char *home, int error)
+{
+	(void)snprintf(out->reason, sizeof(out->reason), "cannot read %.100s/.forward: %s", home,
+		strerror(error)); /* cut where it does not fit */
+	return FORWARD_DEFER;
+}
+
+/* The file of that path cannot be opened. */
+static enum forward_outcome cannot_open(struct forward_user *u, struct forward *out, const char *path)
+{
+	struct stat st;
+	int error = errno;
+
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR: /* a home such as /dev/null: there is no directory that could hold one */
+		return FORWARD_NONE;
+	case ELOOP:
+	case ENXIO:
+		if (lstat(path, &st) < 0)
+			return defer(out, u->home, errno);
+		tell_ignored(u, &st,
+			S_ISLNK(st.st_mode) ? "is a symbolic link, which is not followed"
+					    : "is not a regular file");
+		return FORWARD_NONE;
+	default: return defer(out, u->home, error);
+	}
+}
+
+/* ---- where to? ---- */
+
+static bool is_own_name(const struct config *c, const struct forward_user *u, const struct rhs_item *item)
+{
+	auto_buf struct buf local = BUF_INIT(LIMIT_ADDRESS);
+
+	address_unquote_local(item->address.local, &local);
+	return slice_eq_nocase(buf_slice(&local), u->name) &&
+		(item->address.domain.len == 0 || config_is_local_domain(c, item->address.domain));
+}
+
+static bool add(struct forward *f, enum leaf_kind kind, unsigned flags, struct slice address)
+{
+	struct forward_leaf *leaf = &f->leaves[f->n_leaves];
+
+	if (!arena_copy(&f->strings, address, &leaf->address))
+		return false;
+	leaf->kind = kind;
+	leaf->flags = flags;
+	f->n_leaves++;
+	return true;
+}
+
+/* A bar or colon that the parser took off, so that people see in the queue what it is. */
+static bool add_special(struct forward *f, enum leaf_kind kind, const char *prefix, struct slice text)
+{
+	auto_buf struct buf whole = BUF_INIT(LIMIT_FORWARD_FILE + 16);
+
+	buf_append_str(&whole, prefix);
+	buf_append(&whole, text);
+	return add(f, kind, 0, buf_slice(&whole));
+}
+
+/* False when the item is of no use. */
+static bool add_item(
+	const struct config *c, const struct forward_user *u, const struct rhs_item *item, struct forward *f)
+{
+	const unsigned own = RCPT_NO_ALIAS | RCPT_NO_FORWARD;
+
+	switch (item->kind) {
+	case RHS_ADDRESS:
+		return is_own_name(c, u, item) ? add(f, LEAF_ADDRESS, own, u->name)
+					       : add(f, LEAF_ADDRESS, 0, item->text);
+	case RHS_USER: return add(f, LEAF_ADDRESS, own, item->text);
+	case RHS_BLACKHOLE: return add(f, LEAF_DISCARD, 0, SLICE("/dev/null"));
+	case RHS_FILE:
+	case RHS_DIRECTORY: return add(f, LEAF_FILE, 0, item->text);
+	case RHS_INCLUDE: return add_special(f, LEAF_FILE, ":include:", item->text);
+	case RHS_COMMAND: return add_special(f, LEAF_COMMAND, "|", item->text);
+	case RHS_FAIL:
+	case RHS_DEFER:
+	case RHS_ERROR: break;
+	}
+	return false;
+}
+
+static const char *fault_of(const struct rhs_item *item)
+{
+	if (item->kind != RHS_ERROR)
+		return "has no meaning in a .forward file";
+	return item->error == RHS_BAD_ADDRESS ? address_status_text(item->address_status)
+					      : rhs_error_text(item->error);
+}
+
+static void read_items(const struct config *c, const struct forward_user *u, struct slice text, bool is_quiet,
+	struct forward *out)
+{
+	struct forward_text items;
+	struct rhs_item item;
+	size_t line;
+
+	forward_text_init(&items, text);
+	while (forward_text_next(&items, &item, &line))
+		if (!add_item(c, u, &item, out) && !is_quiet)
+			log_warning("user %.*s: %s/.forward line %zu: \"%.*s\" is ignored: %s",
+				SLICE_ARG(u->name), u->home, line, SLICE_ARG(slice_first(item.text, 200)),
+				fault_of(&item));
+	forward_text_deinit(&items);
+}
+
+/* More items than separators and one there cannot be. */
+static size_t count_separators(struct slice text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += text.at[i] == ',' || text.at[i] == '\n';
+	return n;
+}
+
+static enum forward_outcome read_file(
+	const struct config *c, struct forward_user *u, int fd, const struct stat *st, struct forward *out)
+{
+	auto_buf struct buf text = BUF_INIT(LIMIT_FORWARD_FILE);
+	int r = file_read_all(fd, &text);
+	size_t n_max;
+
+	if (r < 0)
+		return defer(out, u->home, -r);
+	if (forward_text_is_filter(buf_slice(&text))) {
+		tell_ignored(u, st, "is an Exim or Sieve filter, which is not supported");
+		return FORWARD_NONE;
+	}
+	n_max = count_separators(buf_slice(&text)) + 1;
+	out->strings = ARENA_INIT(LIMIT_FORWARD_FILE + n_max * 64);
+	out->leaves = mem_new_array(n_max, sizeof(*out->leaves));
+	read_items(c, u, buf_slice(&text), already_told(u, st), out);
+	return out->n_leaves ? FORWARD_LEAVES : FORWARD_NONE;
+}
+
+enum forward_outcome forward_read(const struct config *c, struct forward_user *u, struct forward *out)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/.forward", u->home);
+	auto_close int fd = -1;
+	struct stat st, home;
+	const char *why;
+
+	*out = (struct forward){ 0 };
+	if (u->home[0] != '/' || n < 0 || (size_t)n >= sizeof(path))
+		return FORWARD_NONE;
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return cannot_open(u, out, path);
+	if (fstat(fd, &st) < 0 || stat(u->home, &home) < 0)
+		return defer(out, u->home, errno);
+	why = why_unsafe(u, &st, &home);
+	if (why) {
+		tell_ignored(u, &st, why);
+		return FORWARD_NONE;
+	}
+	return read_file(c, u, fd, &st, out);
+}
+
+void forward_free(struct forward *f)
+{
+	arena_reset(&f->strings);
+	mem_free(f->leaves);
+	*f = (struct forward){ 0 };
+}

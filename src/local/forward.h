@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forward.h - a user's ~/.forward: may it be used, and where does it send the mail?
+ *
+ * Runs as the user, so that it can show nothing the user could not read. A file that others may have written
+ * is ignored, with a line in the log, and the mail goes to the mailbox; a file that cannot be read now defers
+ * the mail, because what its owner wanted is not known. Never runs a command, never opens what the file
+ * names. Layer: local. Tests: test_forward.c.
+ */
+#pragma once
+#include "base/arena.h"
+#include "config/config.h"
+#include "ipc/message.h"
+#include <sys/types.h>
+
+struct forward_user {
+	struct slice name;
+	const char *home;
+	uid_t uid;
+	gid_t private_gid; /* a group of this user alone, which may write too; (gid_t)-1: none */
+	uint64_t told;	   /* the file whose faults are in the log already */
+};
+
+enum forward_outcome {
+	FORWARD_NONE = 1, /* to the mailbox */
+	FORWARD_LEAVES,	  /* the mail goes to these instead */
+	FORWARD_DEFER,	  /* reason says why */
+};
+
+struct forward_leaf {
+	enum leaf_kind kind;
+	unsigned flags; /* enum rcpt_flags */
+	struct slice address;
+};
+struct forward {
+	struct forward_leaf *leaves;
+	size_t n_leaves;
+	struct arena strings;
+	char reason[256];
+};
+
+enum forward_outcome forward_read(const struct config *c, struct forward_user *u, struct forward *out);
+void forward_free(struct forward *f);

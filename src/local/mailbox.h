@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mailbox.h - appending to one user's mbox: checks, locks, writes that are undone when they fail
+ *
+ * Runs as the mailbox's owner. Order of use: mailbox_lock() until it says MAILBOX_LOCKED, then for each mail
+ * mailbox_reconcile() and mailbox_append(), then mailbox_sync() (or the file system is synced by someone
+ * else) or mailbox_undo(), then mailbox_unlock(). Nothing waits in here but the disk; retries are the
+ * caller's. A mailbox that is not as it must be is never written to and never changed. Layer: local.
+ * Tests: test_mailbox.c, test_privileges.c.
+ */
+#pragma once
+#include "base/buf.h"
+#include "local/dotlock.h"
+#include "local/mbox_text.h"
+
+struct mailbox {
+	int dir;	   /* of the mail directory; borrowed */
+	const char *name;  /* borrowed */
+	uint64_t max_size; /* 0: no limit */
+	int fd;		   /* -1: not locked */
+	uint64_t device, size, old_size;
+	size_t n_missing_line_ends; /* before the next From_ line */
+	bool is_new;
+	struct dotlock dotlock;
+};
+
+enum mailbox_outcome {
+	MAILBOX_LOCKED = 1,
+	MAILBOX_APPENDED,
+	MAILBOX_DELIVERED_BEFORE, /* reconcile: a complete copy is there */
+	MAILBOX_NOT_DELIVERED,	  /* reconcile: no complete copy is there; a partial one has been cut off */
+	/* try again soon: */
+	MAILBOX_BUSY_FCNTL,
+	MAILBOX_BUSY_DOTLOCK,
+	MAILBOX_MOVED, /* replaced while we locked it */
+	/* the mail must wait until somebody has acted: */
+	MAILBOX_FULL,	    /* max_size */
+	MAILBOX_NO_DOTLOCK, /* the mail directory does not let us create the lock file */
+	MAILBOX_SYMLINK,
+	MAILBOX_NOT_REGULAR,
+	MAILBOX_HARD_LINKS,
+	MAILBOX_FOREIGN_OWNER,
+	MAILBOX_OUTCOME_COUNT
+};
+/* Status code and words for an outcome or a negative errno; words_out without mailbox name or full stop. */
+void mailbox_explain(int outcome, const char **status_out, const char **words_out);
+
+void mailbox_init(struct mailbox *m, int dir, const char *name, uint64_t max_size);
+/* planned: at most so many bytes will be appended. MAILBOX_LOCKED, or an outcome from MAILBOX_BUSY_FCNTL on,
+ * or negative errno; then nothing is held. What a killed process of ours left half written is cut off. */
+MUST_USE int mailbox_lock(struct mailbox *m, uint64_t planned);
+/* MAILBOX_DELIVERED_BEFORE, MAILBOX_NOT_DELIVERED or negative errno. */
+MUST_USE int mailbox_reconcile(struct mailbox *m, const struct mbox_text *t);
+/* MAILBOX_APPENDED, MAILBOX_FULL or negative errno; on failure the mailbox is as long as before. */
+MUST_USE int mailbox_append(struct mailbox *m, struct slice text);
+/* 0 or negative errno: what was appended, and a new mailbox's name, are on stable storage. */
+MUST_USE int mailbox_sync(struct mailbox *m);
+/* Cuts off all that was appended since mailbox_lock(). 0 or negative errno. */
+int mailbox_undo(struct mailbox *m);
+void mailbox_unlock(struct mailbox *m);

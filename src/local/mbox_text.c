@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mbox_text.c - see mbox_text.h; quoting is mboxo (">From " stays as it is), which readers expect */
+#include "local/mbox_text.h"
+#include "base/limits.h"
+#include "local/trail.h"
+#include "mail/header.h"
+#include "mail/queue_id.h"
+#include "mail/trace.h"
+
+#define HEADERS_MAX ((LIMIT_TRAIL + 4) * (LIMIT_PATH + 32)) /* what we put before the content */
+
+static bool begins_with_from(struct slice s)
+{
+	return slice_starts(s, SLICE("From "));
+}
+
+/* s begins at the start of a line. */
+static void append_quoted(struct buf *out, struct slice s)
+{
+	static const char from[] = "\nFrom ";
+	const char *hit;
+
+	if (begins_with_from(s))
+		buf_append_byte(out, '>');
+	while ((hit = memmem(s.at, s.len, from, sizeof(from) - 1))) {
+		size_t n = (size_t)(hit - s.at) + 1;
+		buf_append(out, slice_first(s, n));
+		buf_append_byte(out, '>');
+		s = slice_from(s, n);
+		buf_append(out, slice_first(s, 1)); /* past the F, so that it is not found again */
+		s = slice_from(s, 1);
+	}
+	buf_append(out, s);
+}
+
+/* The content without a Return-Path of another host: ours above is the one that counts (RFC 5321 4.4). */
+static void append_content(struct buf *out, struct slice content)
+{
+	struct slice rest = content;
+	struct header_field field;
+	const char *from = content.at;
+
+	while (header_find(&rest, SLICE("Return-Path"), &field)) {
+		append_quoted(out, (struct slice){ from, (size_t)(field.raw.at - from) });
+		from = field.raw.at + field.raw.len;
+	}
+	append_quoted(out, (struct slice){ from, (size_t)(content.at + content.len - from) });
+	if (out->len && out->at[out->len - 1] != '\n')
+		buf_append_byte(out, '\n');
+	buf_append_byte(out, '\n');
+}
+
+static void append_trace(struct buf *out, const struct mbox_delivery *d)
+{
+	struct slice older[LIMIT_TRAIL], rest = d->trail, own;
+	struct trace_delivery t = { .sender = d->sender,
+		.original_to = d->original_to,
+		.delivered_to = trail_delivered_to(d->trail, d->forward_path),
+		.trail = older };
+
+	(void)trail_next(&rest, &own); /* line 0 is in delivered_to already */
+	while (t.n_trail < ARRAY_LEN(older) && trail_next(&rest, &older[t.n_trail]))
+		t.n_trail++;
+	trace_append_delivery(out, &t);
+}
+
+/* Where the queue id in the Received field at the start of content ends in the text, which has content's
+ * first lines unchanged from content_at on. */
+static size_t find_mark_end(const struct mbox_delivery *d, size_t content_at)
+{
+	struct slice rest = d->content, id;
+	struct queue_id_text text = queue_id_format(d->queue_id);
+	struct header_field field;
+	const char *hit;
+
+	id = (struct slice){ text.at, QUEUE_ID_LEN };
+	if (!header_next(&rest, &field) || !slice_eq_nocase(field.name, SLICE("Received")))
+		return 0;
+	hit = memmem(field.raw.at, field.raw.len, id.at, id.len);
+	return hit ? content_at + (size_t)(hit - d->content.at) + id.len : 0;
+}
+
+bool mbox_text_build(struct mbox_text *t, const struct mbox_delivery *d)
+{
+	struct buf *out = &t->text;
+	size_t content_at;
+
+	/* Quoting adds a byte to at most every sixth. */
+	*t = (struct mbox_text){ .text = BUF_INIT(HEADERS_MAX + d->content.len + d->content.len / 4 + 2) };
+	if (buf_reserve(out, d->content.len + 1024) == NULL)
+		return false;
+	trace_append_from_line(out, d->sender, d->time_s);
+	if (out->len > MBOX_DATE_BYTES)
+		t->date_at = out->len - 1 - MBOX_DATE_BYTES;
+	append_trace(out, d);
+	content_at = out->len;
+	append_content(out, d->content);
+	t->mark_end = find_mark_end(d, content_at);
+	return buf_ok(out);
+}
+
+void mbox_text_free(struct mbox_text *t)
+{
+	buf_free(&t->text);
+}

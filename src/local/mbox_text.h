@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mbox_text.h - one delivery as it stands in an mbox: From_ line, trace headers, the mail with its "From "
+ * lines quoted, a blank line
+ *
+ * Pure: the text of a delivery depends on nothing but its arguments, so that a copy left behind by a crash is
+ * recognised byte by byte (all but the date in the From_ line). Layer: local. Tests: test_mbox_text.c.
+ */
+#pragma once
+#include "base/buf.h"
+
+struct mbox_delivery {
+	struct slice sender;	  /* reverse-path */
+	struct slice original_to; /* as given by the client */
+	struct slice forward_path;
+	struct slice trail; /* see trail.h */
+	struct slice content;
+	uint64_t queue_id;
+	int64_t time_s;
+};
+
+struct mbox_text {
+	struct buf text;
+	size_t date_at; /* offset of the MBOX_DATE_BYTES of the From_ line that may differ */
+	/* The bytes behind the date up to here are this delivery's alone: they end behind the queue id in our
+	 * Received field. 0: the content does not begin with that field. */
+	size_t mark_end;
+};
+#define MBOX_DATE_BYTES 24
+
+/* The text is *t's until mbox_text_free; false when there is no memory for it. */
+MUST_USE bool mbox_text_build(struct mbox_text *t, const struct mbox_delivery *d);
+void mbox_text_free(struct mbox_text *t);
