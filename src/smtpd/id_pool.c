@@ -15,9 +15,14 @@ uint64_t id_pool_take(struct id_pool *p)
 	return id;
 }
 
-bool id_pool_wants(const struct id_pool *p)
+bool id_pool_wants(struct id_pool *p, uint64_t now_ms)
 {
-	return !p->has_asked && p->n < ID_POOL_LEASES && p->left * 2 <= p->last_count;
+	bool is_under_way = p->asked_ms && now_ms - p->asked_ms < ID_POOL_PATIENCE_MS;
+
+	if (is_under_way || p->n == ID_POOL_LEASES || p->left * 2 > p->last_count)
+		return false;
+	p->asked_ms = now_ms;
+	return true;
 }
 
 bool id_pool_add(struct id_pool *p, uint64_t first, uint64_t count)
@@ -28,7 +33,7 @@ bool id_pool_add(struct id_pool *p, uint64_t first, uint64_t count)
 	p->leases[p->n++].count = count;
 	p->left += count;
 	p->last_count = count;
-	p->has_asked = false;
+	p->asked_ms = 0;
 	return true;
 }
 

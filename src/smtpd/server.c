@@ -100,10 +100,8 @@ static void forget_verdicts(struct session *s)
 
 static void ask_lease(struct server *sv)
 {
-	if (!sv->has_queue || !id_pool_wants(&sv->ids))
-		return;
-	sv->ids.has_asked = true;
-	SEND(role_peer(sv->rp, ROLE_QUEUE, 0), ID_LEASE_ASK, .unused = 0);
+	if (sv->has_queue && id_pool_wants(&sv->ids, sv->world.now_ms))
+		SEND(role_peer(sv->rp, ROLE_QUEUE, 0), ID_LEASE_ASK, .unused = 0);
 }
 
 static uint64_t take_queue_id(struct session *s)
@@ -455,6 +453,7 @@ void server_listen(struct server *sv, struct slice address, int *fd)
 
 void server_take_lease(struct server *sv, const struct msg_ID_LEASE *m)
 {
+	server_look_at_clock(sv);
 	if (!id_pool_add(&sv->ids, m->first, m->count))
 		log_warning("queue gave a lease of no use: %" PRIu64 " + %" PRIu32, m->first, m->count);
 	ask_lease(sv);
@@ -495,6 +494,7 @@ void server_queue_drained(struct server *sv)
 
 void server_peer_came(struct server *sv, enum role peer)
 {
+	server_look_at_clock(sv);
 	if (peer == ROLE_LOOKUP)
 		sv->has_lookup = true;
 	if (peer != ROLE_QUEUE)

@@ -9,14 +9,14 @@ static void gives_each_id_once(void **state)
 	(void)state;
 
 	assert_int_equal(id_pool_take(&p), 0);
-	assert_true(id_pool_wants(&p));
-	p.has_asked = true;
-	assert_false(id_pool_wants(&p));
+	assert_true(id_pool_wants(&p, 1000));
+	assert_false(id_pool_wants(&p, 1000 + ID_POOL_PATIENCE_MS - 1)); /* under way */
+	assert_true(id_pool_wants(&p, 1000 + ID_POOL_PATIENCE_MS));
 	assert_true(id_pool_add(&p, 100, 4));
-	assert_false(id_pool_wants(&p));
+	assert_false(id_pool_wants(&p, 9000));
 	assert_int_equal(id_pool_take(&p), 100);
 	assert_int_equal(id_pool_take(&p), 101);
-	assert_true(id_pool_wants(&p)); /* half is gone */
+	assert_true(id_pool_wants(&p, 9000)); /* half is gone */
 	assert_true(id_pool_add(&p, 7, 1));
 	assert_int_equal(id_pool_take(&p), 102);
 	assert_int_equal(id_pool_take(&p), 103);
@@ -36,7 +36,7 @@ static void refuses_nonsense(void **state)
 	for (size_t i = 0; i < ID_POOL_LEASES; i++)
 		assert_true(id_pool_add(&p, 10 * (i + 1), 10));
 	assert_false(id_pool_add(&p, 1000, 10));
-	assert_false(id_pool_wants(&p));
+	assert_false(id_pool_wants(&p, 9000));
 	id_pool_clear(&p);
 	assert_int_equal(id_pool_take(&p), 0);
 }
