@@ -18,7 +18,7 @@ struct rcpt_check {
 	char status[16];
 	char text[LIMIT_REPLY_LINE];
 	char user[LIMIT_LOCAL_PART + 1];
-	char path[LIMIT_ADDRESS + 1]; /* the recipient, for the text; cut when longer */
+	char path[LIMIT_REPLY_LINE / 2]; /* the recipient, for the text; cut when longer */
 };
 /* may_relay: the client may send to other hosts through this one. */
 MUST_USE enum rcpt_step rcpt_check_start(

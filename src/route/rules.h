@@ -47,3 +47,6 @@ bool route_is_local(const struct route_rules *rules, const struct address *addre
  */
 void route_split(const struct route_rules *rules, struct slice local, struct slice *user_out,
 	struct slice *suffix_out);
+/* For :fail: and :defer: items: the enhanced status, taken off the front of *text where it stands there. An
+ * empty text is replaced by words of our own. The result lives as long as the text, or for ever. */
+struct slice route_verdict_status(const struct rhs_item *item, struct slice *text);

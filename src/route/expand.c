@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * expand.c - see expand.h
+ *
+ * The aliases are walked depth first; each alias that is open is a frame on the C stack, at most
+ * LIMIT_ALIAS_DEPTH of them. A name found again among the open frames is a loop, unless the alias names
+ * itself: then the user of that name is meant. An alias that was expanded once is not expanded again, so that
+ * lists that share members cost no more than their sizes. The first failure that concerns the whole recipient
+ * (a loop, no table, no memory) ends the walk.
+ */
+#include "route/expand.h"
+
+#define ARENA_MAX ((size_t)128 * 1024 * 1024) /* LIMIT_EXPANSION leaves with long addresses */
+
+/* An alias that is being expanded. */
+struct frame {
+	const struct frame *parent;
+	struct slice key, suffix, owner;
+	struct alias_value value;
+	bool is_default;
+	unsigned depth; /* 1: the recipient's own alias */
+};
+/* An alias (with the extension it was reached by) that was expanded. */
+struct expand_seen {
+	struct table_node node;
+	struct slice name;
+};
+
+void expand_init(struct expand *e)
+{
+	*e = (struct expand){ .arena = ARENA_INIT(ARENA_MAX),
+		.outcome = JOB_DELIVERED,
+		.status = SLICE_EMPTY,
+		.reason = SLICE_EMPTY };
+}
+
+void expand_deinit(struct expand *e)
+{
+	table_deinit(&e->targets);
+	table_deinit(&e->seen);
+	arena_reset(&e->arena);
+}
+
+/* ---- failures of the whole ---- */
+
+static void fail(struct expand *e, enum job_outcome outcome, const char *status, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
+static void fail(struct expand *e, enum job_outcome outcome, const char *status, const char *fmt, ...)
+{
+	char text[LIMIT_REASON];
+	va_list args;
+	int n;
+
+	if (e->outcome != JOB_DELIVERED)
+		return; /* the first one is the one to tell */
+	va_start(args, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
+	va_end(args);
+	e->outcome = outcome;
+	e->status = slice_of(status);
+	if (!arena_copy(
+		    &e->arena, (struct slice){ text, MIN((size_t)MAX(n, 0), sizeof(text) - 1) }, &e->reason))
+		e->reason = SLICE("out of memory");
+}
+
+static void fail_memory(struct expand *e)
+{
+	fail(e, JOB_DEFERRED, "4.3.0", "out of memory while expanding aliases");
+}
+
+static bool is_failed(const struct expand *e)
+{
+	return e->outcome != JOB_DELIVERED;
+}
+
+/* ---- leaves ---- */
+
+static struct slice keep(struct expand *e, struct slice s)
+{
+	struct slice copy = SLICE_EMPTY;
+
+	if (s.len && !arena_copy(&e->arena, s, &copy))
+		fail_memory(e);
+	return copy;
+}
+
+static struct slice keep_buf(struct expand *e, const struct buf *b)
+{
+	if (!buf_ok(b))
+		fail_memory(e);
+	return keep(e, buf_slice(b));
+}
+
+/* Two leaves of one target are one. class: what kind of thing the name is. False: it was there already. */
+static bool claim_target(struct expand *e, struct expand_leaf *leaf, char class, struct slice name)
+{
+	char *at = arena_alloc(&e->arena, name.len + 2);
+	uint64_t hash;
+
+	if (!at) {
+		fail_memory(e);
+		return false;
+	}
+	at[0] = class;
+	at[1] = leaf->flags & RCPT_NO_FORWARD ? '1' : '0'; /* own mailbox or .forward: not the same */
+	if (name.len)
+		memcpy(at + 2, name.at, name.len);
+	leaf->target = (struct slice){ at, name.len + 2 };
+	hash = table_hash_bytes(leaf->target);
+	for (struct table_node *n = table_first(&e->targets, hash); n; n = table_next(n, hash))
+		if (slice_eq(CONTAINER_OF(n, struct expand_leaf, by_target)->target, leaf->target))
+			return false;
+	table_insert(&e->targets, &leaf->by_target, hash);
+	return true;
+}
+
+static struct expand_leaf *leaf_new(struct expand *e, const struct frame *f, enum leaf_kind kind)
+{
+	struct expand_leaf *leaf;
+
+	if (e->n_leaves == LIMIT_EXPANSION) {
+		fail(e, JOB_FAILED, "5.5.3", "expands to more than %d recipients", LIMIT_EXPANSION);
+		return NULL;
+	}
+	leaf = arena_alloc(&e->arena, sizeof(*leaf));
+	if (!leaf) {
+		fail_memory(e);
+		return NULL;
+	}
+	*leaf = (struct expand_leaf){ .kind = kind,
+		.is_recipient = !f,
+		.address = SLICE_EMPTY,
+		.destination = SLICE_EMPTY,
+		.owner = f ? f->owner : SLICE_EMPTY,
+		.origin = SLICE_EMPTY,
+		.status = SLICE_EMPTY,
+		.reason = SLICE_EMPTY };
+	return leaf;
+}
+
+static void leaf_add(struct expand *e, struct expand_leaf *leaf)
+{
+	if (e->last)
+		e->last->next = leaf;
+	else
+		e->first = leaf;
+	e->last = leaf;
+	e->n_leaves++;
+}
+
+static struct slice canonical(struct expand *e, const struct address *a)
+{
+	auto_buf struct buf text = BUF_INIT(LIMIT_PATH);
+
+	address_canonical(a, e->rules->origin, &text);
+	return keep_buf(e, &text);
+}
+
+/* name (unquoted) at this host. */
+static struct slice own_address(struct expand *e, struct slice name)
+{
+	auto_buf struct buf quoted = BUF_INIT(LIMIT_PATH);
+	struct address a = { .domain = SLICE_EMPTY };
+
+	address_quote_local(name, &quoted);
+	a.local = buf_slice(&quoted);
+	return canonical(e, &a);
+}
+
+static void add_user(
+	struct expand *e, const struct frame *f, struct slice address, struct slice user, unsigned flags)
+{
+	struct expand_leaf *leaf = leaf_new(e, f, LEAF_USER);
+
+	if (!leaf)
+		return;
+	leaf->flags = (uint8_t)(flags & (RCPT_NO_ALIAS | RCPT_NO_FORWARD | RCPT_RECONCILE));
+	leaf->address = address;
+	leaf->destination = keep(e, user);
+	if (claim_target(e, leaf, 'q', user)) /* asked once; what is found is compared again */
+		leaf_add(e, leaf);
+}
+
+static void add_remote(struct expand *e, const struct frame *f, const struct address *a)
+{
+	struct expand_leaf *leaf = leaf_new(e, f, LEAF_REMOTE);
+	size_t at;
+
+	if (!leaf)
+		return;
+	leaf->address = canonical(e, a);
+	at = slice_rfind(leaf->address, '@');
+	leaf->destination =
+		e->rules->relay_host.len ? keep(e, e->rules->relay_host) : slice_from(leaf->address, at + 1);
+	if (claim_target(e, leaf, 'r', leaf->address))
+		leaf_add(e, leaf);
+}
+
+/* ---- local names ---- */
+
+static void expand_alias(struct expand *e, const struct frame *f);
+
+/* The alias's own items name it: "a: a, b" or "a: \a, b". */
+static bool names_itself(struct expand *e, const struct frame *f)
+{
+	auto_buf struct buf name = BUF_INIT(LIMIT_ADDRESS);
+	struct rhs_item item;
+	struct rhs rhs;
+	bool found = false;
+
+	rhs_init(&rhs, f->value.text, 0);
+	while (!found && rhs_next(&rhs, &item)) {
+		struct slice user, suffix;
+		buf_clear(&name);
+		if (item.kind == RHS_USER)
+			buf_append(&name, item.text);
+		else if (item.kind == RHS_ADDRESS && route_is_local(e->rules, &item.address))
+			address_unquote_local(item.address.local, &name);
+		route_split(e->rules, buf_slice(&name), &user, &suffix);
+		found = slice_eq_nocase(buf_slice(&name), f->key) || slice_eq_nocase(user, f->key);
+	}
+	rhs_deinit(&rhs);
+	return found;
+}
+
+static void fail_loop(struct expand *e, const struct frame *top, const struct frame *again)
+{
+	const struct slice *keys[LIMIT_ALIAS_DEPTH + 1];
+	auto_buf struct buf chain = BUF_INIT(LIMIT_REASON / 2);
+	size_t n = 0;
+
+	for (const struct frame *f = top; f && n < ARRAY_LEN(keys); f = f->parent) {
+		keys[n++] = &f->key;
+		if (f == again)
+			break;
+	}
+	for (size_t i = n; i-- > 0 && buf_ok(&chain);)
+		buf_printf(&chain, "%.*s -> ", SLICE_ARG(slice_first(*keys[i], 64)));
+	fail(e, JOB_FAILED, "5.4.6", "alias loop: %.*s%s%.*s", SLICE_ARG(buf_slice(&chain)),
+		buf_ok(&chain) ? "" : "... -> ", SLICE_ARG(slice_first(again->key, 64)));
+}
+
+/* The frame among those open that expands key. */
+static const struct frame *open_frame(const struct frame *top, struct slice key)
+{
+	for (const struct frame *f = top; f; f = f->parent)
+		if (slice_eq(f->key, key))
+			return f;
+	return NULL;
+}
+
+/* "root: postmaster" in a file without a postmaster is no loop of the file's making: root's mailbox is meant.
+ */
+static bool has_default(const struct frame *top, const struct frame *again)
+{
+	for (const struct frame *f = top; f != again; f = f->parent)
+		if (f->is_default)
+			return true;
+	return again->is_default;
+}
+
+/* True when it was expanded before. name_out: a copy that lives as long as e. */
+static bool is_seen(struct expand *e, struct slice key, struct slice suffix, struct slice *name_out)
+{
+	auto_buf struct buf name = BUF_INIT(2 * LIMIT_ADDRESS);
+	struct expand_seen *seen;
+	uint64_t hash;
+
+	buf_append(&name, key);
+	buf_append(&name, suffix);
+	hash = table_hash_bytes(buf_slice(&name));
+	for (struct table_node *n = table_first(&e->seen, hash); n; n = table_next(n, hash))
+		if (slice_eq(CONTAINER_OF(n, struct expand_seen, node)->name, buf_slice(&name)))
+			return true;
+	seen = arena_alloc(&e->arena, sizeof(*seen));
+	if (!seen) {
+		fail_memory(e);
+		return true;
+	}
+	seen->name = keep_buf(e, &name);
+	table_insert(&e->seen, &seen->node, hash);
+	*name_out = seen->name;
+	return false;
+}
+
+/* owner-KEY, when there is such an alias: who gets the bounces of KEY's members. */
+static struct slice find_owner(struct expand *e, struct slice key, struct slice inherited)
+{
+	auto_buf struct buf name = BUF_INIT(LIMIT_LOCAL_PART);
+	struct alias_value value;
+
+	if (slice_starts(key, SLICE("owner-")))
+		return inherited;
+	buf_append_str(&name, "owner-");
+	buf_append(&name, key);
+	if (!buf_ok(&name) || e->rules->find_alias(e->rules->user, buf_slice(&name), &value) != ALIAS_FOUND)
+		return inherited;
+	return own_address(e, buf_slice(&name));
+}
+
+static void enter_alias(struct expand *e, const struct frame *parent, const struct route_match *match)
+{
+	struct frame f = { .parent = parent,
+		.value = match->value,
+		.is_default = match->is_default,
+		.depth = parent ? parent->depth + 1 : 1 };
+	struct slice name;
+
+	if (f.depth > LIMIT_ALIAS_DEPTH) {
+		fail(e, JOB_FAILED, "5.4.6",
+			"more than %d aliases lead to each other, the last one is \"%.*s\"",
+			LIMIT_ALIAS_DEPTH, SLICE_ARG(match->key));
+		return;
+	}
+	if (is_seen(e, match->key, match->suffix, &name))
+		return;
+	f.key = slice_first(name, match->key.len);
+	f.suffix = slice_from(name, match->key.len);
+	f.owner = find_owner(e, f.key, parent ? parent->owner : SLICE_EMPTY);
+	expand_alias(e, &f);
+}
+
+/* An extension is handed on to a result that has none, where that result could be split again. */
+static struct slice hand_on_suffix(
+	struct expand *e, const struct frame *f, struct slice local, struct buf *joined)
+{
+	struct slice user, suffix;
+
+	if (!f || f->suffix.len == 0)
+		return local;
+	route_split(e->rules, local, &user, &suffix);
+	if (suffix.len)
+		return local;
+	buf_append(joined, local);
+	buf_append(joined, f->suffix);
+	route_split(e->rules, buf_slice(joined), &user, &suffix);
+	return buf_ok(joined) && slice_eq(user, local) ? buf_slice(joined) : local;
+}
+
+static void expand_matched(struct expand *e, const struct frame *f, struct slice address,
+	const struct route_match *match, unsigned flags)
+{
+	const struct frame *again;
+
+	switch (match->status) {
+	case ALIAS_NONE: add_user(e, f, address, match->user, flags); return;
+	case ALIAS_BROKEN:
+		fail(e, JOB_DEFERRED, "4.3.0", "the alias table cannot be used; run newaliases");
+		return;
+	case ALIAS_FOUND: break;
+	}
+	again = open_frame(f, match->key);
+	if (!again)
+		enter_alias(e, f, match);
+	else if (again == f || names_itself(e, again))
+		add_user(e, f, address, match->user, flags | RCPT_NO_ALIAS);
+	else if (has_default(f, again))
+		add_user(e, f, own_address(e, SLICE("root")), SLICE("root"), RCPT_NO_ALIAS);
+	else
+		fail_loop(e, f, again);
+}
+
+static void expand_local(struct expand *e, const struct frame *f, const struct address *a, unsigned flags)
+{
+	auto_buf struct buf plain = BUF_INIT(LIMIT_ADDRESS), joined = BUF_INIT(LIMIT_LOCAL_PART),
+			    quoted = BUF_INIT(LIMIT_PATH);
+	struct route_match match = { .status = ALIAS_NONE };
+	struct address full = *a;
+	struct slice local;
+
+	address_unquote_local(a->local, &plain);
+	local = hand_on_suffix(e, f, buf_slice(&plain), &joined);
+	address_quote_local(local, &quoted);
+	if (!buf_ok(&plain) || !buf_ok(&quoted))
+		fail(e, JOB_FAILED, "5.1.3", "the address is too long");
+	full.local = buf_slice(&quoted);
+	if (flags & RCPT_NO_ALIAS)
+		route_split(e->rules, local, &match.user, &match.suffix);
+	else
+		route_match_local(e->rules, local, &match);
+	if (!is_failed(e))
+		expand_matched(e, f, canonical(e, &full), &match, flags);
+}
+
+static void expand_address(struct expand *e, const struct frame *f, const struct address *a, unsigned flags)
+{
+	if (route_is_local(e->rules, a))
+		expand_local(e, f, a, flags);
+	else
+		add_remote(e, f, a);
+}
+
+/* ---- the items of an alias ---- */
+
+static void item_address(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
+{
+	(void)number;
+	expand_address(e, f, &item->address, 0);
+}
+
+static void item_user(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
+{
+	(void)number;
+	add_user(e, f, own_address(e, item->text), item->text, RCPT_NO_ALIAS | RCPT_NO_FORWARD);
+}
+
+/* A command or a file travels as a reference to the item, never as its text. */
+static void add_reference(struct expand *e, const struct frame *f, enum leaf_kind kind, char class,
+	const struct rhs_item *item, size_t number)
+{
+	auto_buf struct buf origin = BUF_INIT(LIMIT_PATH);
+	struct expand_leaf *leaf = leaf_new(e, f, kind);
+
+	if (!leaf)
+		return;
+	alias_origin_append(f->key, number, &origin);
+	leaf->origin = keep_buf(e, &origin);
+	leaf->address = own_address(e, f->key);
+	if (claim_target(e, leaf, class, item->text))
+		leaf_add(e, leaf);
+}
+
+static void item_file(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
+{
+	add_reference(e, f, LEAF_FILE, 'f', item, number);
+}
+
+static void item_command(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
+{
+	add_reference(e, f, LEAF_COMMAND, 'c', item, number);
+}
+
+/* A leaf that says what happens instead of delivery. */
+static void add_verdict(struct expand *e, const struct frame *f, enum leaf_kind kind, size_t number,
+	struct slice status, struct slice reason)
+{
+	auto_buf struct buf origin = BUF_INIT(LIMIT_PATH);
+	struct expand_leaf *leaf = leaf_new(e, f, kind);
+
+	if (!leaf)
+		return;
+	alias_origin_append(f->key, number, &origin);
+	leaf->origin = keep_buf(e, &origin);
+	leaf->address = own_address(e, f->key);
+	leaf->status = keep(e, status);
+	leaf->reason = keep(e, slice_first(reason, LIMIT_REASON));
+	if (claim_target(e, leaf, 'v', leaf->origin))
+		leaf_add(e, leaf);
+}
+
+static void item_include(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
+{
+	auto_buf struct buf reason = BUF_INIT(LIMIT_REASON);
+
+	buf_printf(&reason, "\"%.*s\" has an :include: list, which this version does not read: %.*s",
+		SLICE_ARG(slice_first(f->key, 64)), SLICE_ARG(slice_first(item->text, 512)));
+	add_verdict(e, f, LEAF_DEFER, number, SLICE("4.3.3"), buf_slice(&reason));
+}
+
+static void item_verdict(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
+{
+	struct slice text = item->text;
+	struct slice status = route_verdict_status(item, &text);
+
+	add_verdict(e, f, item->kind == RHS_FAIL ? LEAF_FAIL : LEAF_DEFER, number, status, text);
+}
+
+static void item_blackhole(
+	struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
+{
+	(void)item;
+	add_verdict(e, f, LEAF_DISCARD, number, SLICE("2.0.0"), SLICE("discarded by alias"));
+}
+
+typedef void (*item_expand)(
+	struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number);
+static const item_expand item_kinds[] = {
+	[RHS_ERROR] = NULL, /* was reported when the table was built; the others count */
+	[RHS_ADDRESS] = item_address,
+	[RHS_USER] = item_user,
+	[RHS_FILE] = item_file,
+	[RHS_DIRECTORY] = item_file,
+	[RHS_COMMAND] = item_command,
+	[RHS_INCLUDE] = item_include,
+	[RHS_FAIL] = item_verdict,
+	[RHS_DEFER] = item_verdict,
+	[RHS_BLACKHOLE] = item_blackhole,
+};
+
+static void expand_alias(struct expand *e, const struct frame *f)
+{
+	size_t number = 0, n_usable = 0;
+	struct rhs_item item;
+	struct rhs rhs;
+
+	rhs_init(&rhs, f->value.text, 0);
+	while (!is_failed(e) && rhs_next(&rhs, &item)) {
+		number++;
+		if (!item_kinds[item.kind])
+			continue;
+		n_usable++;
+		item_kinds[item.kind](e, f, &item, number);
+	}
+	rhs_deinit(&rhs);
+	if (n_usable == 0)
+		fail(e, JOB_DEFERRED, "4.3.5",
+			"the alias \"%.*s\" (line %zu) has no usable recipient; run newaliases",
+			SLICE_ARG(slice_first(f->key, 64)), f->value.line);
+}
+
+/* ---- the three steps ---- */
+
+static size_t count_lines(struct slice text)
+{
+	size_t n = text.len > 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += text.at[i] == '\n';
+	return n;
+}
+
+void expand_start(struct expand *e, const struct route_rules *rules, struct slice address, unsigned flags,
+	struct slice trail)
+{
+	enum address_status status;
+	struct address a;
+
+	e->rules = rules;
+	e->trail = keep(e, trail);
+	status = address_parse(address, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a);
+	if (status != ADDRESS_OK)
+		fail(e, JOB_FAILED, "5.1.3", "malformed address: %s", address_status_text(status));
+	else if (count_lines(trail) > LIMIT_TRAIL)
+		fail(e, JOB_FAILED, "5.4.6", "mail loop: forwarded more than %d times", LIMIT_TRAIL);
+	else
+		expand_address(e, NULL, &a, flags);
+	e->rules = NULL;
+	e->next_question = is_failed(e) ? NULL : e->first;
+}
+
+struct expand_leaf *expand_next_question(struct expand *e)
+{
+	while (e->next_question && e->next_question->kind != LEAF_USER)
+		e->next_question = e->next_question->next;
+	struct expand_leaf *leaf = e->next_question;
+	if (leaf)
+		e->next_question = leaf->next;
+	return leaf;
+}
+
+/* Mail went through this user's ~/.forward already: a second time it goes to the mailbox. */
+static bool has_forwarded(struct slice trail, struct slice user)
+{
+	struct slice line, address;
+
+	while (slice_next_line(&trail, &line))
+		if (slice_cut(&line, '\t', &address) && slice_eq(line, user))
+			return true;
+	return false;
+}
+
+static void leaf_decide(struct expand *e, struct expand_leaf *leaf, enum leaf_kind kind, const char *status,
+	const char *words)
+{
+	char reason[LIMIT_REASON];
+	struct slice name = slice_first(leaf->destination, 256);
+	auto_buf struct buf text = BUF_INIT(sizeof(reason));
+
+	buf_append_str(&text, words);
+	buf_printf(&text, ": \"%.*s\"", SLICE_ARG(name));
+	leaf->kind = kind;
+	leaf->status = slice_of(status);
+	leaf->reason = keep_buf(e, &text);
+	if (leaf->is_recipient) /* the recipient itself: there is nothing else to deliver */
+		fail(e, kind == LEAF_FAIL ? JOB_FAILED : JOB_DEFERRED, status, "%.*s",
+			SLICE_ARG(leaf->reason));
+}
+
+void expand_answer(struct expand *e, struct expand_leaf *leaf, enum user_outcome outcome, struct slice name)
+{
+	switch (outcome) {
+	case USER_FOUND:
+		leaf->destination = keep(e, name);
+		if (has_forwarded(e->trail, name))
+			leaf->flags |= RCPT_NO_FORWARD;
+		table_remove(&e->targets, &leaf->by_target);
+		leaf->is_dropped = !claim_target(e, leaf, 'u', name);
+		return;
+	case USER_UNKNOWN: leaf_decide(e, leaf, LEAF_FAIL, "5.1.1", "unknown user"); return;
+	case USER_UNAVAILABLE: break;
+	}
+	leaf_decide(e, leaf, LEAF_DEFER, "4.3.0", "user database unavailable, asked for");
+}
+
+void expand_finish(struct expand *e)
+{
+	if (!is_failed(e) && !expand_next_leaf(e, NULL))
+		fail(e, JOB_DEFERRED, "4.3.5", "the aliases lead nowhere");
+}
+
+const struct expand_leaf *expand_next_leaf(const struct expand *e, const struct expand_leaf *after)
+{
+	const struct expand_leaf *leaf = after ? after->next : e->first;
+
+	while (leaf && leaf->is_dropped)
+		leaf = leaf->next;
+	return leaf;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rules.c - the rules from configuration and table, and what a local part leads to; see rules.h */
+#include "route/rules.h"
+
+/* ---- from configuration and table ---- */
+
+static bool source_is_local(void *user, struct slice domain)
+{
+	const struct route_source *s = user;
+	return config_is_local_domain(s->config, domain);
+}
+
+static enum alias_status source_find(void *user, struct slice key, struct alias_value *value_out)
+{
+	struct route_source *s = user;
+	return alias_table_find(s->table, key, value_out);
+}
+
+void route_rules_init(struct route_rules *rules, struct route_source *source)
+{
+	*rules = (struct route_rules){
+		.origin = slice_of(source->config->main_origin),
+		.delimiters = slice_of(source->config->aliases_delimiter),
+		.relay_host = slice_trim(slice_of(source->config->relay_host)),
+		.is_local_domain = source_is_local,
+		.find_alias = source_find,
+		.user = source,
+	};
+}
+
+/* ---- local or not ---- */
+
+bool route_is_local(const struct route_rules *rules, const struct address *address)
+{
+	return address->domain.len == 0 || slice_eq(address->domain, SLICE("[127.0.0.1]")) ||
+		slice_eq_nocase(address->domain, SLICE("[IPv6:::1]")) ||
+		rules->is_local_domain(rules->user, address->domain);
+}
+
+void route_split(
+	const struct route_rules *rules, struct slice local, struct slice *user_out, struct slice *suffix_out)
+{
+	struct slice user, extension;
+
+	*user_out = local;
+	*suffix_out = SLICE_EMPTY;
+	if (!address_split_extension(local, rules->delimiters, &user, &extension))
+		return;
+	*user_out = user;
+	*suffix_out = slice_from(local, user.len);
+}
+
+/* ---- aliases ---- */
+
+/* Mail to these must reach someone even when the file says nothing (RFC 5321 4.5.1, RFC 2142). */
+static const struct {
+	const char *name, *stands_for;
+} defaults[] = {
+	{ "postmaster", "root" },
+	{ "mailer-daemon", "postmaster" },
+	{ "abuse", "postmaster" },
+};
+
+static bool find(const struct route_rules *rules, struct slice key, struct route_match *out)
+{
+	out->status = rules->find_alias(rules->user, key, &out->value);
+	out->key = key;
+	return out->status != ALIAS_NONE;
+}
+
+static bool find_default(struct slice key, struct route_match *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
+		if (!slice_eq(key, slice_of(defaults[i].name)))
+			continue;
+		out->status = ALIAS_FOUND;
+		out->is_default = true;
+		out->key = key;
+		out->value = (struct alias_value){ .text = slice_of(defaults[i].stands_for) };
+		return true;
+	}
+	return false;
+}
+
+void route_match_local(const struct route_rules *rules, struct slice local, struct route_match *out)
+{
+	struct slice whole, name;
+
+	out->status = ALIAS_NONE;
+	out->value = (struct alias_value){ .text = SLICE_EMPTY };
+	out->key = SLICE_EMPTY;
+	out->is_default = false;
+	route_split(rules, local, &out->user, &out->suffix);
+	if (local.len > sizeof(out->lower))
+		return;
+	for (size_t i = 0; i < local.len; i++)
+		out->lower[i] = ascii_lower(local.at[i]);
+	whole = (struct slice){ out->lower, local.len };
+	name = slice_first(whole, out->user.len);
+	if (out->suffix.len && find(rules, whole, out)) {
+		out->suffix = SLICE_EMPTY; /* it belongs to the alias's name */
+		return;
+	}
+	if (!find(rules, name, out))
+		(void)find_default(name, out);
+}
+
+/* ---- verdicts ---- */
+
+/* "5.7.1 " at the front of text, of the code's class: RFC 3463 2. */
+static size_t status_length(struct slice text, int code)
+{
+	size_t n = 2, dots = 1;
+
+	if (text.len < 2 || text.at[0] != '0' + code / 100 || text.at[1] != '.')
+		return 0;
+	for (; n < text.len && text.at[n] != ' '; n++) {
+		if (text.at[n] == '.' && text.at[n - 1] != '.')
+			dots++;
+		else if (!ascii_is_digit(text.at[n]))
+			return 0;
+	}
+	return dots == 2 && n <= sizeof("5.999.999") - 1 && text.at[n - 1] != '.' ? n : 0;
+}
+
+struct slice route_verdict_status(const struct rhs_item *item, struct slice *text)
+{
+	size_t n = status_length(*text, item->code);
+	struct slice status = slice_first(*text, n);
+
+	*text = slice_trim(slice_from(*text, n));
+	if (text->len == 0)
+		*text = item->kind == RHS_FAIL ? SLICE("mail to this address is refused")
+					       : SLICE("mail to this address is not accepted now");
+	if (n)
+		return status;
+	return item->kind == RHS_FAIL ? SLICE("5.1.1") : SLICE("4.2.1");
+}

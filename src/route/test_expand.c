@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_expand.c - where mail goes, as tables of aliases, recipient and result */
+#include "mail/aliases_text.h"
+#include "route/expand.h"
+#include "support/test.h"
+
+/* ---- a world of one aliases text and some users ---- */
+
+struct world {
+	struct slice aliases;
+	bool is_broken;
+	struct buf key, rhs;
+};
+
+static enum alias_status world_find(void *user, struct slice key, struct alias_value *out)
+{
+	struct world *w = user;
+	struct aliases_text t;
+	struct aliases_entry e;
+	enum alias_status status = ALIAS_NONE;
+
+	if (w->is_broken)
+		return ALIAS_BROKEN;
+	aliases_text_init(&t, w->aliases);
+	while (status == ALIAS_NONE && aliases_text_next(&t, &e)) {
+		if (e.error != ALIASES_OK || !slice_eq(e.key, key))
+			continue;
+		assert_true(e.rhs.at >= w->aliases.at); /* not copied, so it stays valid */
+		*out = (struct alias_value){ .text = e.rhs, .line = e.line };
+		status = ALIAS_FOUND;
+	}
+	aliases_text_deinit(&t);
+	return status;
+}
+
+static bool world_is_local(void *user, struct slice domain)
+{
+	(void)user;
+	return slice_eq_nocase(domain, SLICE("here.test")) || slice_eq_nocase(domain, SLICE("localhost")) ||
+		slice_eq_nocase(domain, SLICE("localhost.localdomain"));
+}
+
+static const char *const users[] = { "root", "payam", "user1", "user2", "user3", "Bob", "a", "b" };
+
+/* "slow" hangs; "x" in any case is x. */
+static enum user_outcome world_user(struct slice name, struct slice *found_out)
+{
+	if (slice_eq(name, SLICE("slow")))
+		return USER_UNAVAILABLE;
+	for (size_t i = 0; i < ARRAY_LEN(users); i++) {
+		if (slice_eq_nocase(name, slice_of(users[i]))) {
+			*found_out = slice_of(users[i]);
+			return USER_FOUND;
+		}
+	}
+	return USER_UNKNOWN;
+}
+
+static const char *const kinds[] = { "?", "address", "user", "remote", "discard", "file", "command", "fail",
+	"defer" };
+
+static void print_leaf(const struct expand_leaf *leaf, struct buf *out)
+{
+	buf_printf(out, "%s%s:%.*s<%.*s>", out->len ? " " : "", kinds[leaf->kind],
+		SLICE_ARG(leaf->destination), SLICE_ARG(leaf->address));
+	if (leaf->flags & RCPT_NO_ALIAS)
+		buf_append_str(out, "!a");
+	if (leaf->flags & RCPT_NO_FORWARD)
+		buf_append_str(out, "!f");
+	if (leaf->owner.len)
+		buf_printf(out, " owner=%.*s", SLICE_ARG(leaf->owner));
+	if (leaf->origin.len)
+		buf_printf(out, " {%.*s}", SLICE_ARG(leaf->origin));
+	if (leaf->status.len)
+		buf_printf(out, " (%.*s %.*s)", SLICE_ARG(leaf->status), SLICE_ARG(leaf->reason));
+}
+
+static void print_all(const struct expand *e, struct buf *out)
+{
+	if (e->outcome != JOB_DELIVERED) {
+		buf_printf(out, "%s %.*s %.*s", e->outcome == JOB_FAILED ? "FAIL" : "DEFER",
+			SLICE_ARG(e->status), SLICE_ARG(e->reason));
+		return;
+	}
+	for (const struct expand_leaf *l = expand_next_leaf(e, NULL); l; l = expand_next_leaf(e, l))
+		print_leaf(l, out);
+}
+
+struct row {
+	const char *aliases, *address;
+	unsigned flags;
+	const char *trail, *want;
+};
+
+static void resolve(const struct row *row, const char *relay_host, bool is_broken, struct buf *out)
+{
+	struct world w = { .aliases = slice_of(row->aliases), .is_broken = is_broken };
+	struct route_rules rules = { .origin = SLICE("here.test"),
+		.delimiters = SLICE("+"),
+		.relay_host = slice_of(relay_host),
+		.is_local_domain = world_is_local,
+		.find_alias = world_find,
+		.user = &w };
+	struct expand_leaf *leaf;
+	struct expand e;
+
+	expand_init(&e);
+	expand_start(&e, &rules, slice_of(row->address), row->flags, slice_of(row->trail));
+	while ((leaf = expand_next_question(&e))) {
+		struct slice name = SLICE_EMPTY;
+		enum user_outcome o = world_user(leaf->destination, &name);
+		expand_answer(&e, leaf, o, name);
+	}
+	expand_finish(&e);
+	print_all(&e, out);
+	expand_deinit(&e);
+}
+
+static void check_rows(const struct row *rows, size_t n, const char *relay_host)
+{
+	for (size_t i = 0; i < n; i++) {
+		auto_buf struct buf got = BUF_INIT(65536);
+		resolve(&rows[i], relay_host, false, &got);
+		if (!slice_eq(buf_slice(&got), slice_of(rows[i].want)))
+			fail_msg("row %zu (%s): got\n%.*s\nwant\n%s", i, rows[i].address,
+				SLICE_ARG(buf_slice(&got)), rows[i].want);
+	}
+}
+
+/* ---- rows ---- */
+
+static void names_and_users(void **state)
+{
+	static const struct row rows[] = {
+		{ "", "payam", 0, "", "user:payam<payam@here.test>" },
+		{ "", "payam@localhost", 0, "", "user:payam<payam@localhost.localdomain>" },
+		{ "", "PAYAM@HERE.TEST", 0, "", "user:payam<PAYAM@here.test>" },
+		{ "", "bob@here.test", 0, "", "user:Bob<bob@here.test>" },
+		{ "", "payam@[127.0.0.1]", 0, "", "user:payam<payam@[127.0.0.1]>" },
+		{ "", "payam+x@here.test", 0, "", "user:payam<payam+x@here.test>" },
+		{ "", "nosuch@localhost", 0, "", "FAIL 5.1.1 unknown user: \"nosuch\"" },
+		{ "", "user%far.test@here.test", 0, "", "FAIL 5.1.1 unknown user: \"user%far.test\"" },
+		{ "", "far.test!user@here.test", 0, "", "FAIL 5.1.1 unknown user: \"far.test!user\"" },
+		{ "", "\"user@far.test\"@here.test", 0, "", "FAIL 5.1.1 unknown user: \"user@far.test\"" },
+		{ "", "slow@here.test", 0, "", "DEFER 4.3.0 user database unavailable, asked for: \"slow\"" },
+		{ "", "u@FAR.test", 0, "", "remote:far.test<u@far.test>" },
+		{ "", "u@[192.0.2.1]", 0, "", "remote:[192.0.2.1]<u@[192.0.2.1]>" },
+		{ "payam: user1\n", "payam", RCPT_NO_ALIAS, "", "user:payam<payam@here.test>!a" },
+		{ "payam: user1\n", "payam", RCPT_NO_ALIAS | RCPT_NO_FORWARD, "",
+			"user:payam<payam@here.test>!a!f" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "");
+}
+
+static void malformed(void **state)
+{
+	static const char *const rows[] = { "", "a b@far.test", "@far.test", "user1@", "user1@far..test",
+		"<user1>" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_buf struct buf got = BUF_INIT(65536);
+		struct row row = { "", rows[i], 0, "", NULL };
+		resolve(&row, "", false, &got);
+		assert_true(slice_starts(buf_slice(&got), SLICE("FAIL 5.1.3 malformed address: ")));
+	}
+}
+
+static void chains_and_lists(void **state)
+{
+	static const struct row rows[] = {
+		{ "lpic1: root\nroot: payam\n", "lpic1@localhost", 0, "", "user:payam<payam@here.test>" },
+		{ "payam: user1\n", "payam", 0, "", "user:user1<user1@here.test>" }, /* wins over the user */
+		{ "LIST: user1, User2@localhost,\n\tu@far.test\n", "list", 0, "",
+			"user:user1<user1@here.test> user:user2<User2@localhost.localdomain> "
+			"remote:far.test<u@far.test>" },
+		/* once per mailbox, whatever the name of this host */
+		{ "l: user1, user1@localhost, USER1, \"user1\"@here.test, m\nm: user1, user2\n", "l", 0, "",
+			"user:user1<user1@here.test> user:user2<user2@here.test>" },
+		{ "l: u@far.test, u@FAR.TEST, U@far.test\n", "l", 0, "",
+			"remote:far.test<u@far.test> remote:far.test<U@far.test>" },
+		{ "l: user1, nosuch, slow, user2\n", "l", 0, "",
+			"user:user1<user1@here.test> fail:nosuch<nosuch@here.test> (5.1.1 unknown user: "
+			"\"nosuch\") defer:slow<slow@here.test> (4.3.0 user database unavailable, asked for: "
+			"\"slow\") user:user2<user2@here.test>" },
+		{ "l: nosuch\n", "l", 0, "",
+			"fail:nosuch<nosuch@here.test> (5.1.1 unknown user: \"nosuch\")" },
+		{ "l: \"bad, user1\n", "l", 0, "", "user:user1<user1@here.test>" }, /* the rest is used */
+		{ "l: a b c\n", "l", 0, "",
+			"DEFER 4.3.5 the alias \"l\" (line 1) has no usable recipient; run newaliases" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "");
+}
+
+static void own_name_and_loops(void **state)
+{
+	static const struct row rows[] = {
+		{ "a: a, user1\n", "a", 0, "", "user:a<a@here.test>!a user:user1<user1@here.test>" },
+		{ "a: a@localhost\n", "A@here.test", 0, "", "user:a<a@localhost.localdomain>!a" },
+		{ "a: \\a, user1\n", "a", 0, "", "user:a<a@here.test>!a!f user:user1<user1@here.test>" },
+		{ "a: \\b\nb: user1\n", "a", 0, "", "user:b<b@here.test>!a!f" },
+		{ "a: b\nb: a\n", "a", 0, "", "FAIL 5.4.6 alias loop: a -> b -> a" },
+		{ "x: a\na: b\nb: user1, c\nc: a\n", "x", 0, "", "FAIL 5.4.6 alias loop: a -> b -> c -> a" },
+		/* two who forward to each other and keep copies get one each */
+		{ "a: a, b\nb: b, a\n", "a", 0, "", "user:a<a@here.test>!a user:b<b@here.test>!a" },
+		{ "a: \\a, b\nb: \\b, a\n", "b", 0, "",
+			"user:b<b@here.test>!a!f user:a<a@here.test>!a!f user:b<b@here.test>!a" },
+		{ "a: nosuch\nnosuch: nosuch\n", "a", 0, "",
+			"fail:nosuch<nosuch@here.test>!a (5.1.1 unknown user: \"nosuch\")" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "");
+}
+
+static void names_that_always_exist(void **state)
+{
+	static const struct row rows[] = {
+		{ "", "postmaster", 0, "", "user:root<root@here.test>" },
+		{ "", "PostMaster@localhost", 0, "", "user:root<root@here.test>" },
+		{ "root: payam\n", "MAILER-DAEMON", 0, "", "user:payam<payam@here.test>" },
+		{ "root: payam\n", "abuse+x", 0, "", "user:payam<payam+x@here.test>" },
+		{ "postmaster: user1\n", "abuse", 0, "", "user:user1<user1@here.test>" },
+		{ "root: postmaster\n", "root", 0, "", "user:root<root@here.test>!a" }, /* never a loop */
+		{ "root: postmaster\n", "postmaster", 0, "", "user:root<root@here.test>!a" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "");
+}
+
+static void extensions(void **state)
+{
+	static const struct row rows[] = {
+		{ "l+x: user1\nl: user2\n", "l+x", 0, "", "user:user1<user1@here.test>" },
+		{ "l+x: user1\nl: user2\n", "l+y", 0, "", "user:user2<user2+y@here.test>" },
+		{ "l: user1+z, u@far.test\n", "l+y", 0, "",
+			"user:user1<user1+z@here.test> remote:far.test<u@far.test>" },
+		{ "l: m\nm+y: user3\n", "l+y", 0, "", "user:user3<user3@here.test>" },
+		{ "a: a+list, user1\n", "a", 0, "",
+			"user:a<a+list@here.test>!a user:user1<user1@here.test>" },
+		{ "l: \\user1\n", "l+y", 0, "", "user:user1<user1@here.test>!a!f" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "");
+}
+
+static void owners(void **state)
+{
+	static const struct row rows[] = {
+		{ "l: user1, u@far.test\nowner-l: payam\n", "l", 0, "",
+			"user:user1<user1@here.test> owner=owner-l@here.test remote:far.test<u@far.test> "
+			"owner=owner-l@here.test" },
+		{ "l: m, user1\nowner-l: payam\nm: user2\n", "l", 0, "",
+			"user:user2<user2@here.test> owner=owner-l@here.test user:user1<user1@here.test> "
+			"owner=owner-l@here.test" },
+		{ "l: m, user1\nowner-l: payam\nm: user2\nowner-m: b\n", "l", 0, "",
+			"user:user2<user2@here.test> owner=owner-m@here.test user:user1<user1@here.test> "
+			"owner=owner-l@here.test" },
+		{ "owner-l: payam\nowner-owner-l: b\n", "owner-l", 0, "", "user:payam<payam@here.test>" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "");
+}
+
+static void items(void **state)
+{
+	static const struct row rows[] = {
+		{ "l: /var/f, |\"cmd x\", /var/f, user1\n", "l", 0, "",
+			"file:<l@here.test> {aliases:l:1} command:<l@here.test> {aliases:l:2} "
+			"user:user1<user1@here.test>" },
+		{ "\"a:b\": user1, /d/\n", "\"a:b\"@localhost", 0, "",
+			"user:user1<user1@here.test> file:<\"a:b\"@here.test> {aliases:a:b:2}" },
+		{ "n: /dev/null\n", "n", 0, "",
+			"discard:<n@here.test> {aliases:n:1} (2.0.0 discarded by alias)" },
+		{ "n: :fail: gone, for good\n", "n", 0, "",
+			"fail:<n@here.test> {aliases:n:1} (5.1.1 gone, for good)" },
+		{ "n: :fail: 5.7.1 not you\n", "n", 0, "",
+			"fail:<n@here.test> {aliases:n:1} (5.7.1 not you)" },
+		{ "n: :fail: 5.7 not you\n", "n", 0, "",
+			"fail:<n@here.test> {aliases:n:1} (5.1.1 5.7 not you)" },
+		{ "n: error:450 later\n", "n", 0, "", "defer:<n@here.test> {aliases:n:1} (4.2.1 later)" },
+		{ "n: :defer:\n", "n", 0, "",
+			"defer:<n@here.test> {aliases:n:1} (4.2.1 mail to this address is not accepted "
+			"now)" },
+		{ "n: :include:/x\n", "n", 0, "",
+			"defer:<n@here.test> {aliases:n:1} (4.3.3 \"n\" has an :include: list, which this "
+			"version does not read: /x)" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "");
+}
+
+static void trails(void **state)
+{
+	static const struct row rows[] = {
+		/* user1's .forward led here, to user1 again: the mailbox */
+		{ "", "user1", 0, "user1@here.test\tuser1", "user:user1<user1@here.test>!f" },
+		{ "", "user2", 0, "user2@here.test\nuser1@localhost.localdomain\tuser1",
+			"user:user2<user2@here.test>" },
+		{ "l: user1, user2\n", "l", 0, "l@here.test\nx@here.test\tuser2\ny@here.test\tuser3",
+			"user:user1<user1@here.test> user:user2<user2@here.test>!f" },
+		{ "", "user1", 0,
+			"\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+			"\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+			"FAIL 5.4.6 mail loop: forwarded more than 50 times" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "");
+}
+
+static void relay_host(void **state)
+{
+	static const struct row rows[] = {
+		{ "", "u@far.test", 0, "", "remote:[hub.test]:2525<u@far.test>" },
+		{ "", "payam", 0, "", "user:payam<payam@here.test>" },
+	};
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows), "[hub.test]:2525");
+}
+
+static void broken_table_defers(void **state)
+{
+	static const struct row rows[] = {
+		{ "", "payam", 0, "", "DEFER 4.3.0 the alias table cannot be used; run newaliases" },
+		{ "", "u@far.test", 0, "", "remote:far.test<u@far.test>" },
+		{ "", "payam", RCPT_NO_ALIAS, "", "user:payam<payam@here.test>!a" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_buf struct buf got = BUF_INIT(65536);
+		resolve(&rows[i], "", true, &got);
+		assert_slice_equal(buf_slice(&got), slice_of(rows[i].want));
+	}
+}
+
+static void chain_of(size_t n, struct buf *aliases)
+{
+	for (size_t i = 1; i < n; i++)
+		buf_printf(aliases, "c%zu: c%zu\n", i, i + 1);
+	buf_printf(aliases, "c%zu: payam\n", n);
+}
+
+static void depth(void **state)
+{
+	static const struct {
+		size_t n;
+		const char *want;
+	} rows[] = {
+		{ 10, "user:payam<payam@here.test>" },
+		{ 100, "user:payam<payam@here.test>" },
+		{ 101, "FAIL 5.4.6 more than 100 aliases lead to each other, the last one is \"c101\"" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_buf struct buf aliases = BUF_INIT(65536), got = BUF_INIT(65536);
+		chain_of(rows[i].n, &aliases);
+		struct row row = { buf_cstr(&aliases), "c1", 0, "", NULL };
+		resolve(&row, "", false, &got);
+		assert_slice_equal(buf_slice(&got), slice_of(rows[i].want));
+	}
+}
+
+/* Each list names the next one twice: 2^40 ways, 40 aliases. */
+static void shared_lists_cost_their_size(void **state)
+{
+	auto_buf struct buf aliases = BUF_INIT(65536), got = BUF_INIT(65536);
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++)
+		buf_printf(&aliases, "s%zu: s%zu, s%zu@localhost\n", i, i + 1, i + 1);
+	buf_append_str(&aliases, "s40: payam\n");
+	struct row row = { buf_cstr(&aliases), "s0", 0, "", NULL };
+	resolve(&row, "", false, &got);
+	assert_slice_equal(buf_slice(&got), SLICE("user:payam<payam@here.test>"));
+}
+
+static void list_limit(void **state)
+{
+	auto_buf struct buf aliases = BUF_INIT(LIMIT_ALIAS_LINE * 8), got = BUF_INIT(65536);
+
+	(void)state;
+	for (size_t list = 0; list < 10; list++) {
+		buf_printf(&aliases, "l%zu: l%zu", list, list + 1);
+		for (size_t i = 0; i < LIMIT_EXPANSION / 10; i++)
+			buf_printf(&aliases, ",r%zu.%zu@far.test", list, i);
+		buf_append_byte(&aliases, '\n');
+	}
+	buf_append_str(&aliases, "l10: one@far.test\n");
+	struct row row = { buf_cstr(&aliases), "l0", 0, "", NULL };
+	resolve(&row, "", false, &got);
+	assert_slice_equal(buf_slice(&got), SLICE("FAIL 5.5.3 expands to more than 100000 recipients"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_and_users),
+		cmocka_unit_test(malformed),
+		cmocka_unit_test(chains_and_lists),
+		cmocka_unit_test(own_name_and_loops),
+		cmocka_unit_test(names_that_always_exist),
+		cmocka_unit_test(extensions),
+		cmocka_unit_test(owners),
+		cmocka_unit_test(items),
+		cmocka_unit_test(trails),
+		cmocka_unit_test(relay_host),
+		cmocka_unit_test(broken_table_defers),
+		cmocka_unit_test(depth),
+		cmocka_unit_test(shared_lists_cost_their_size),
+		cmocka_unit_test(list_limit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

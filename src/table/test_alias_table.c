@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_alias_table.c - opening: whole, foreign, damaged, unsafe, replaced; references to items */
+#include "base/file.h"
+#include "base/limits.h"
+#include "support/test.h"
+#include "table/alias_install.h"
+#include <fcntl.h>
+
+static char dir[64];
+static struct alias_places places;
+
+static int setup(void **state)
+{
+	char name[PATH_MAX], state_dir[PATH_MAX];
+
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "/tmp/test_alias_table.XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	(void)snprintf(name, sizeof(name), "%s/aliases", dir);
+	(void)snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
+	return alias_places_init(&places, name, state_dir) ? 0 : -1;
+}
+
+static void remove_file(const char *name)
+{
+	(void)!file_unlink(AT_FDCWD, name); /* most tests do not make all of them */
+}
+
+static int teardown(void **state)
+{
+	char name[PATH_MAX];
+
+	(void)state;
+	remove_file(places.source);
+	remove_file(places.beside);
+	remove_file(places.fallback);
+	(void)snprintf(name, sizeof(name), "%s/state", dir);
+	(void)rmdir(name);
+	return rmdir(dir);
+}
+
+/* By rename, as an editor does: a new inode, so that it is new even within one tick of the clock. */
+static void write_file(const char *name, struct slice content)
+{
+	char aside[PATH_MAX + 8];
+	auto_close int fd = -1;
+
+	(void)snprintf(aside, sizeof(aside), "%s.aside", name);
+	fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_all(fd, content), 0);
+	assert_int_equal(file_rename(AT_FDCWD, aside, AT_FDCWD, name), 0);
+}
+
+static void install(const char *aliases)
+{
+	struct alias_install in = { .places = places };
+	struct alias_install_result result;
+
+	write_file(places.source, slice_of(aliases));
+	assert_int_equal(alias_install(&in, &result), ALIAS_INSTALL_DONE);
+}
+
+static void assert_alias(struct alias_table *t, const char *key, const char *want, size_t line)
+{
+	struct alias_value v;
+
+	assert_int_equal(alias_table_find(t, slice_of(key), &v), ALIAS_FOUND);
+	assert_slice_equal(slice_trim(v.text), slice_of(want));
+	assert_int_equal(v.line, line);
+}
+
+static void answers_and_follows_replacement(void **state)
+{
+	struct alias_table *t = alias_table_new(&places);
+	struct alias_value v;
+
+	(void)state;
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_NO_SOURCE);
+	assert_int_equal(alias_table_find(t, SLICE("root"), &v), ALIAS_NONE);
+	write_file(places.source, SLICE("root: x\n"));
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_NOT_BUILT);
+	assert_int_equal(alias_table_find(t, SLICE("root"), &v), ALIAS_BROKEN); /* not: no such alias */
+	install("\nroot: payam\n");
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_alias(t, "root", "payam", 2);
+	assert_int_equal(alias_table_find(t, SLICE("other"), &v), ALIAS_NONE);
+	assert_int_equal(alias_table_find(t, SLICE(""), &v), ALIAS_NONE);
+	assert_int_equal(alias_table_find(t, ALIAS_META_KEY, &v), ALIAS_NONE);
+	install("root: user2\n");
+	assert_alias(t, "root", "payam", 2); /* until the next look */
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_alias(t, "root", "user2", 1);
+	assert_int_equal(alias_table_generation(t), 2);
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_int_equal(alias_table_generation(t), 2);
+	remove_file(places.beside); /* by mistake: the last good one stays */
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_NOT_BUILT);
+	assert_alias(t, "root", "user2", 1);
+	remove_file(places.source);
+	install("root: user3\n");
+	remove_file(places.source);
+	remove_file(places.beside); /* both: no aliases are wanted */
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_NO_SOURCE);
+	alias_table_free(&t);
+}
+
+static void foreign_files(void **state)
+{
+	char berkeley[8192] = { 0 };
+	char cdb[2048] = { 0 };
+	const struct {
+		struct slice content;
+	} rows[] = {
+		{ { berkeley, sizeof(berkeley) } },
+		{ { cdb, sizeof(cdb) } },
+		{ SLICE("") },
+		{ SLICE("root: payam\n") },
+	};
+
+	(void)state;
+	memcpy(berkeley + 12, "\x61\x15\x06\x00", 4); /* hash, as postalias and sendmail write it */
+	for (size_t i = 0; i + 8 <= sizeof(cdb); i += 8)
+		memcpy(cdb + i, "\0\x8\0\0", 4); /* an empty constant database of somebody else */
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct alias_table *t = alias_table_new(&places);
+		struct alias_value v;
+		write_file(places.source, SLICE("root: x\n"));
+		write_file(places.beside, rows[i].content);
+		assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_FOREIGN);
+		assert_int_equal(alias_table_find(t, SLICE("root"), &v), ALIAS_BROKEN);
+		install("root: payam\n"); /* is replaced */
+		assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+		alias_table_free(&t);
+	}
+}
+
+/* Every cut and every flipped bit is noticed, and the table in use stays. */
+static void damage_is_noticed(void **state)
+{
+	auto_buf struct buf good = BUF_INIT(1 << 20);
+	struct alias_table *used, *t;
+	size_t n_checked = 0;
+
+	(void)state;
+	install("root: payam\npostmaster: root\n");
+	used = alias_table_new(&places);
+	assert_int_equal(alias_table_refresh(used), ALIAS_TABLE_READY);
+	assert_int_equal(file_read_path(AT_FDCWD, places.beside, &good), 0);
+	for (size_t i = 0; i < good.len; i += i < 2040 ? 97 : 3) {
+		enum alias_table_state s;
+		good.at[i] ^= 0x10;
+		write_file(places.beside, buf_slice(&good));
+		t = alias_table_new(&places);
+		s = alias_table_refresh(t);
+		assert_true(s == ALIAS_TABLE_DAMAGED || s == ALIAS_TABLE_FOREIGN);
+		alias_table_free(&t);
+		good.at[i] ^= 0x10;
+		n_checked++;
+	}
+	assert_true(n_checked > 40);
+	for (size_t cut = 1; cut < good.len; cut += 101) {
+		write_file(places.beside, slice_first(buf_slice(&good), good.len - cut));
+		assert_int_not_equal(alias_table_refresh(used), ALIAS_TABLE_READY);
+		assert_alias(used, "root", "payam", 1);
+	}
+	alias_table_free(&used);
+}
+
+static void unsafe_files(void **state)
+{
+	struct alias_table *t = alias_table_new(&places);
+
+	(void)state;
+	install("root: payam\n");
+	assert_int_equal(chmod(places.beside, 0666), 0);
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_UNSAFE);
+	remove_file(places.beside);
+	assert_int_equal(symlink("/etc/passwd", places.beside), 0);
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_FOREIGN);
+	remove_file(places.beside);
+	assert_int_equal(mkfifo(places.beside, 0644), 0); /* must not wait for a writer */
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_FOREIGN);
+	alias_table_free(&t);
+}
+
+/* Where both are there, the one made from the source as it is wins, although the other is younger. */
+static void fallback_place(void **state)
+{
+	auto_buf struct buf first = BUF_INIT(1 << 20);
+	struct alias_table *t = alias_table_new(&places);
+	char name[PATH_MAX];
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "%s/state", dir);
+	assert_int_equal(mkdir(name, 0755), 0);
+	install("root: first\n");
+	assert_int_equal(file_read_path(AT_FDCWD, places.beside, &first), 0);
+	write_file(places.fallback, buf_slice(&first));
+	remove_file(places.beside);
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_alias(t, "root", "first", 1); /* it is the only one */
+
+	(void)snprintf(name, sizeof(name), "%s/kept", dir);
+	assert_int_equal(file_rename(AT_FDCWD, places.source, AT_FDCWD, name), 0);
+	install("root: second\n");
+	assert_int_equal(access(places.fallback, F_OK), -1); /* not needed any more */
+	write_file(places.fallback, buf_slice(&first));
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_alias(t, "root", "second", 1);
+	assert_int_equal(file_rename(AT_FDCWD, name, AT_FDCWD, places.source), 0);
+	write_file(places.fallback, buf_slice(&first)); /* so that there is something new to see */
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_alias(t, "root", "first", 1);
+	alias_table_free(&t);
+}
+
+static void references(void **state)
+{
+	static const struct {
+		const char *origin;
+		enum alias_status status;
+		enum rhs_kind kind;
+		const char *text;
+	} rows[] = {
+		{ "aliases:l:1", ALIAS_FOUND, RHS_COMMAND, "cmd \"a, b\"" },
+		{ "aliases:l:2", ALIAS_FOUND, RHS_FILE, "/var/f" },
+		{ "aliases:l:3", ALIAS_FOUND, RHS_ADDRESS, "user" },
+		{ "aliases:l:4", ALIAS_NONE, 0, "" },
+		{ "aliases:l:0", ALIAS_NONE, 0, "" },
+		{ "aliases:a:b:1", ALIAS_FOUND, RHS_FILE, "/x" },
+		{ "aliases:l:", ALIAS_NONE, 0, "" },
+		{ "aliases::1", ALIAS_NONE, 0, "" },
+		{ "aliases:l", ALIAS_NONE, 0, "" },
+		{ "forward:l:1", ALIAS_NONE, 0, "" },
+		{ "aliases:l:99999999999999999999", ALIAS_NONE, 0, "" },
+		{ "", ALIAS_NONE, 0, "" },
+	};
+	struct alias_table *t = alias_table_new(&places);
+	auto_buf struct buf made = BUF_INIT(100);
+
+	(void)state;
+	install("l: \"|cmd \\\"a, b\\\"\", /var/f, user\n\"a:b\": /x\n");
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_buf struct buf text = BUF_INIT(1000);
+		enum rhs_kind kind = RHS_ERROR;
+		assert_int_equal(
+			alias_table_find_item(t, slice_of(rows[i].origin), &kind, &text), rows[i].status);
+		assert_int_equal(kind, rows[i].kind);
+		assert_slice_equal(buf_slice(&text), slice_of(rows[i].text));
+	}
+	alias_origin_append(SLICE("a:b"), 1, &made);
+	assert_slice_equal(buf_slice(&made), SLICE("aliases:a:b:1"));
+	alias_table_free(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(answers_and_follows_replacement, setup, teardown),
+		cmocka_unit_test_setup_teardown(foreign_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(damage_is_noticed, setup, teardown),
+		cmocka_unit_test_setup_teardown(unsafe_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(fallback_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(references, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
