@@ -33,7 +33,7 @@ bool paths_init(struct paths *p, const char *sandbox)
 		memcpy(p->sandbox, sandbox, strlen(sandbox) + 1);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		(void)snprintf((char *)p + places[i].offset, PATH_MAX, "%s%s", p->sandbox,
+		(void)snprintf((char *)p + places[i].offset, PATH_MAX, "%s%s", in_sandbox ? sandbox : "",
 			in_sandbox ? places[i].sandbox
 				   : places[i].system); /* fits: sandbox is at most half */
 	return true;

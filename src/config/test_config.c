@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/config.h"
+#include "support/test.h"
+#include "base/limits.h"
+
+struct complaint {
+	unsigned line;
+	char text[512];
+	int n;
+};
+
+static void note(unsigned line, const char *message, void *user)
+{
+	struct complaint *c = user;
+
+	if (c->n++ == 0) {
+		c->line = line;
+		(void)snprintf(c->text, sizeof(c->text), "%s", message);
+	}
+}
+
+static void accepts_good_files(void **state)
+{
+	struct complaint c = { 0 };
+	struct config *cfg =
+		config_parse(SLICE("# comment\n\n[message]\n max_size = 1m \n[queue]\npaused=yes\r\n; other\n"
+				   "retry_min = 30s\n[main]\nhost_name = \"mx.example.org\"\n"),
+			note, &c);
+
+	(void)state;
+	assert_non_null(cfg);
+	assert_int_equal(c.n, 0);
+	assert_int_equal(cfg->message_max_size, 1048576);
+	assert_true(cfg->queue_paused);
+	assert_int_equal(cfg->queue_retry_min, 30);
+	assert_string_equal(cfg->main_host_name, "mx.example.org");
+	assert_int_equal(cfg->queue_lifetime, 432000); /* default: 5d */
+	config_free(&cfg);
+	assert_null(cfg);
+}
+
+static void names_each_mistake(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned line;
+		const char *words;
+	} rows[] = {
+		{ "[queue]\npausd = yes\n", 2, "did you mean paused in [queue]?" },
+		{ "[quue]\n", 1, "unknown section [quue]" },
+		{ "[queue\n", 1, "a section is written [name]" },
+		{ "\n\n[queue]\npaused = perhaps\n", 4, "queue.paused must be yes or no, not \"perhaps\"" },
+		{ "[queue]\nretry_min = 0s\n", 2, "must be from 1 to 86400, not 0" },
+		{ "[queue]\nretry_min = 5x\n", 2, "must be a time such as" },
+		{ "[message]\nmax_size = 99999999999999999999\n", 2, "must be a size" },
+		{ "[message]\nmax_size = 18446744073709551615g\n", 2, "must be a size" },
+		{ "[message]\nmax_size = -5\n", 2, "must be a size" },
+		{ "[smtpd]\nmax_errors =\n", 2, "must be a number" },
+		{ "[main]\nhost_name = a\nhost_name = b\n", 3, "main.host_name is set twice" },
+		{ "nonsense\n", 1, "expected [section] or name = value" },
+		{ "[main]\nnode = 256\n", 2, "must be from 0 to 255, not 256" },
+		{ "[]\n", 1, "unknown section []" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct complaint c = { 0 };
+		assert_null(config_parse(slice_of(rows[i].text), note, &c));
+		assert_int_equal(c.line, rows[i].line);
+		if (!strstr(c.text, rows[i].words))
+			fail_msg("row %zu: got \"%s\", want \"%s\"", i, c.text, rows[i].words);
+	}
+}
+
+static void tells_all_mistakes_at_once(void **state)
+{
+	struct complaint c = { 0 };
+
+	(void)state;
+	assert_null(config_parse(SLICE("[queue]\na = 1\nb = 2\n[main]\nc = 3\n"), note, &c));
+	assert_int_equal(c.n, 3);
+}
+
+static void every_default_is_valid(void **state)
+{
+	struct complaint c = { 0 };
+	struct config *cfg = config_parse(SLICE_EMPTY, note, &c);
+
+	(void)state;
+	assert_non_null(cfg);
+	for (size_t i = 0; i < n_settings; i++) {
+		auto_free char *text = setting_value_text(cfg, &settings[i]);
+		assert_non_null(text);
+		assert_true(strlen(settings[i].help) > 10);
+	}
+	config_free(&cfg);
+}
+
+static void completion_survives_a_second_parse(void **state)
+{
+	struct complaint c = { 0 };
+	struct paths paths;
+	struct config *cfg = config_parse(SLICE("[main]\nhost_name = h.example\n"), note, &c), *again;
+
+	(void)state;
+	assert_true(paths_init(&paths, "/nonexistent-sandbox"));
+	config_complete(cfg, &paths);
+	assert_string_equal(cfg->main_origin, "h.example");
+	assert_string_equal(cfg->local_mail_dir, "/nonexistent-sandbox/mail");
+	again = config_parse(buf_slice(&cfg->text), note, &c);
+	assert_non_null(again);
+	assert_string_equal(again->main_origin, cfg->main_origin);
+	assert_string_equal(again->aliases_file, cfg->aliases_file);
+	config_free(&again);
+	config_free(&cfg);
+}
+
+static void knows_its_local_domains(void **state)
+{
+	static const struct {
+		const char *domain;
+		bool is_local;
+	} rows[] = {
+		{ "mx.example.org", true },
+		{ "EXAMPLE.org", true },
+		{ "localhost", true },
+		{ "LOCALHOST.localdomain", true },
+		{ "shop.example", true },
+		{ "second.example", true },
+		{ "example.com", false },
+		{ "", false },
+		{ "sub.example.org", false },
+	};
+	struct complaint c = { 0 };
+	struct config *cfg = config_parse(SLICE("[main]\nhost_name = mx.example.org\norigin = example.org\n"
+						"local_domains = shop.example, second.example\n"),
+		note, &c);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(config_is_local_domain(cfg, slice_of(rows[i].domain)), rows[i].is_local);
+	config_free(&cfg);
+}
+
+static void places_lie_below_the_sandbox(void **state)
+{
+	char too_long[PATH_MAX];
+	struct paths p;
+
+	(void)state;
+	assert_true(paths_init(&p, "/s"));
+	assert_string_equal(p.drop_dir, "/s/spool/drop");
+	assert_true(paths_init(&p, NULL));
+	assert_string_equal(p.aliases_file, "/etc/aliases");
+	assert_string_equal(p.users_file, "");
+	memset(too_long, 'a', sizeof(too_long) - 1);
+	too_long[sizeof(too_long) - 1] = '\0';
+	assert_false(paths_init(&p, too_long));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(accepts_good_files),
+		cmocka_unit_test(names_each_mistake),
+		cmocka_unit_test(tells_all_mistakes_at_once),
+		cmocka_unit_test(every_default_is_valid),
+		cmocka_unit_test(completion_survives_a_second_parse),
+		cmocka_unit_test(knows_its_local_domains),
+		cmocka_unit_test(places_lie_below_the_sandbox),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * program.h - what sendmail's modes share: complaints, and the other programs that belong to it
+ *
+ * Layer: program.
+ */
+#pragma once
+#include "config/config.h"
+#include "sendmail/options.h"
+
+/* "sendmail: ..." on standard error, named as it was called. */
+void program_complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* The path of another of our programs: beside this one in sandbox mode, else where it was installed. */
+MUST_USE bool program_sibling(const char *name, const struct config *config, char *path_out, size_t size);
+/* The login name of the real uid; in sandbox mode, where all users are one, LOGNAME may choose among them. */
+const char *program_login(const struct config *config);
+
+int send_run(const struct config *config, const struct sendmail_options *o);
+int smtp_run(const struct config *config);
+int mailq_run(const struct config *config);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* submission.c - see submission.h */
+#include "sendmail/submission.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "ipc/client.h"
+#include "mail/drop_format.h"
+#include "sendmail/program.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+void submission_init(struct submission *s, const struct config *config)
+{
+	uint64_t dice[2] = { 0, 0 };
+
+	*s = (struct submission){ .config = config };
+	/* The clock and the process number make it unique even where there is no randomness yet. */
+	(void)!getrandom(dice, sizeof(dice), GRND_NONBLOCK);
+	(void)snprintf(s->id, sizeof(s->id), "%" PRIx64 ".%x.%" PRIx64, clock_wall_us(), (unsigned)getpid(),
+		dice[0]);
+}
+
+void submission_free(struct submission *s)
+{
+	for (size_t i = 0; i < s->n_kept; i++)
+		mem_free(s->kept[i]);
+	mem_free(s->kept);
+	mem_free(s->rcpts);
+	*s = (struct submission){ 0 };
+}
+
+struct slice submission_keep(struct submission *s, struct slice text)
+{
+	if (s->n_kept == s->cap_kept) {
+		size_t cap = s->cap_kept ? s->cap_kept * 2 : 16;
+		char **grown = mem_new_array(cap, sizeof(*grown));
+		if (s->n_kept)
+			memcpy(grown, s->kept, s->n_kept * sizeof(*grown));
+		mem_free(s->kept);
+		s->kept = grown;
+		s->cap_kept = cap;
+	}
+	s->kept[s->n_kept] = slice_dup(text);
+	return (struct slice){ s->kept[s->n_kept++], text.len };
+}
+
+void submission_add(struct submission *s, struct slice local, struct slice domain)
+{
+	auto_buf struct buf text = BUF_INIT(2 * LIMIT_PATH);
+
+	buf_append(&text, local);
+	buf_append_byte(&text, '@');
+	buf_append(&text, domain.len ? domain : slice_of(s->config->main_origin));
+	if (s->n_rcpts == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 8;
+		struct submission_recipient *grown = mem_new_array(cap, sizeof(*grown));
+		if (s->n_rcpts)
+			memcpy(grown, s->rcpts, s->n_rcpts * sizeof(*grown));
+		mem_free(s->rcpts);
+		s->rcpts = grown;
+		s->cap = cap;
+	}
+	s->rcpts[s->n_rcpts++].address = submission_keep(s, buf_slice(&text));
+}
+
+/* ---- to the daemon ---- */
+
+static int send_content(struct client *c, struct slice bytes)
+{
+	int r = 0;
+
+	while (r == 0 && bytes.len) {
+		struct slice chunk = slice_first(bytes, LIMIT_CHUNK);
+		r = CLIENT_SEND(c, MAIL_CONTENT, .mail = 1, .chunk = chunk);
+		bytes = slice_from(bytes, chunk.len);
+	}
+	return r;
+}
+
+/* sysexits status of a refusal. */
+static int refused(const struct msg_MAIL_RESULT *m)
+{
+	program_complain("not accepted: %u %.*s %.*s", m->code, SLICE_ARG(m->status), SLICE_ARG(m->text));
+	if (m->code < 500)
+		return EX_TEMPFAIL;
+	return m->code == 552 ? EX_UNAVAILABLE : m->code == 501 ? EX_DATAERR : EX_SOFTWARE;
+}
+
+/* 0: *status_out is the outcome. Negative errno: no answer; the daemon is not there, or went away. */
+static int send_to_daemon(const struct submission *s, int *status_out)
+{
+	struct client c;
+	enum msg_type type;
+	union msg_any m;
+	int r = client_open(&c, s->config->paths.control_socket);
+
+	if (r < 0)
+		return r;
+	c.timeout_ms = 300000; /* a disk that is slow is still a disk */
+	r = CLIENT_SEND(&c, MAIL_BEGIN, .mail = 1, .reverse_path = s->sender, .envid = s->envid,
+		.ret = (uint8_t)s->ret, .body = (uint8_t)s->body, .size_hint = s->header.len + s->content.len,
+		.protocol = SLICE("local"), .submission_id = slice_of(s->id));
+	for (size_t i = 0; r == 0 && i < s->n_rcpts; i++)
+		r = CLIENT_SEND(&c, MAIL_RCPT, .mail = 1, .forward_path = s->rcpts[i].address,
+			.notify = (uint8_t)s->notify);
+	if (r == 0)
+		r = send_content(&c, s->header);
+	if (r == 0)
+		r = send_content(&c, s->content);
+	if (r == 0)
+		r = CLIENT_SEND(&c, MAIL_END, .mail = 1);
+	if (r == 0)
+		r = client_flush(&c);
+	if (r == 0)
+		r = client_receive(&c, &type, &m);
+	if (r == 0 && type != MSG_MAIL_RESULT)
+		r = -EPROTO;
+	if (r == 0)
+		*status_out = m.MAIL_RESULT.code == 250 ? EX_OK : refused(&m.MAIL_RESULT);
+	client_close(&c);
+	return r;
+}
+
+/* ---- to the drop directory ---- */
+
+static int write_drop(int fd, const struct submission *s)
+{
+	struct drop_encoder e = DROP_ENCODER_INIT;
+	const struct drop_envelope envelope = {
+		.submission_id = slice_of(s->id),
+		.sender = s->sender,
+		.ret = (enum ret)s->ret,
+		.envid = s->envid,
+		.body = (enum body_type)s->body,
+	};
+	auto_buf struct buf head = BUF_INIT(LIMIT_EXPANSION * (size_t)LIMIT_PATH);
+	auto_buf struct buf end = BUF_INIT(256);
+	int r;
+
+	drop_encode_begin(&e, &envelope, &head);
+	for (size_t i = 0; i < s->n_rcpts; i++)
+		drop_encode_recipient(&e,
+			&(struct drop_recipient){ .address = s->rcpts[i].address, .notify = s->notify },
+			&head);
+	drop_encode_content(&e, &head);
+	drop_encode_data(&e, s->header);
+	drop_encode_data(&e, s->content);
+	drop_encode_end(&e, &end);
+	if (!buf_ok(&head))
+		return -EFBIG;
+	r = file_write_all(fd, buf_slice(&head));
+	if (r == 0)
+		r = file_write_all(fd, s->header);
+	if (r == 0)
+		r = file_write_all(fd, s->content);
+	return r < 0 ? r : file_write_all(fd, buf_slice(&end));
+}
+
+static _Noreturn void exec_drop(const struct config *config, int input)
+{
+	char path[PATH_MAX], sandbox[PATH_MAX];
+	char *argv[] = { path, NULL };
+	char *envp[] = { sandbox, NULL };
+
+	(void)snprintf(sandbox, sizeof(sandbox), "POSTRIDER_SANDBOX=%s", config->paths.sandbox);
+	if (!*config->paths.sandbox)
+		envp[0] = NULL;
+	if (dup2(input, STDIN_FILENO) < 0 || !program_sibling("postrider-drop", config, path, sizeof(path)))
+		_exit(EX_OSERR);
+	(void)execve(path, argv, envp);
+	_exit(EX_UNAVAILABLE);
+}
+
+static int send_to_drop(const struct submission *s)
+{
+	int fds[2], status;
+	pid_t pid;
+	int r;
+
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		program_complain("%s", strerror(errno));
+		return EX_OSERR;
+	}
+	if (pid == 0)
+		exec_drop(s->config, fds[0]);
+	(void)close(fds[0]);
+	r = write_drop(fds[1], s);
+	(void)close(fds[1]);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EX_OSERR;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && r == 0)
+		return EX_OK;
+	program_complain("postriderd is not running, and the mail could not be left for its next start%s%s",
+		WIFEXITED(status) && WEXITSTATUS(status) == EX_UNAVAILABLE ? ": postrider-drop cannot be run"
+									   : "",
+		r < 0 && r != -EPIPE ? strerror(-r) : "");
+	return WIFEXITED(status) && WEXITSTATUS(status) && WEXITSTATUS(status) != EX_UNAVAILABLE
+		? WEXITSTATUS(status)
+		: EX_TEMPFAIL;
+}
+
+int submission_send(const struct submission *s)
+{
+	int status = EX_SOFTWARE;
+	int r = send_to_daemon(s, &status);
+
+	if (r == 0)
+		return status;
+	if (r == -EPROTO)
+		program_complain("postriderd is of another version; restart it");
+	return send_to_drop(s);
+}
