@@ -32,8 +32,8 @@ static const struct smtp_fault_reply fault_replies[SMTP_FAULT_COUNT] = {
 	[SMTP_FAULT_BAD_RET]		= { 501, "5.5.4", "RET must be FULL or HDRS" },
 	[SMTP_FAULT_BAD_ENVID]		= { 501, "5.5.4", "ENVID must be xtext of at most 100 characters" },
 	[SMTP_FAULT_BAD_AUTH]		= { 501, "5.5.4", "AUTH must be an address in xtext or <>" },
-	[SMTP_FAULT_BAD_NOTIFY]		= { 501, "5.5.4", "NOTIFY must be NEVER or a list of SUCCESS, FAILURE, DELAY" },
-	[SMTP_FAULT_BAD_ORCPT]		= { 501, "5.5.4", "ORCPT must be type;address of at most 500 characters" },
+	[SMTP_FAULT_BAD_NOTIFY]		= { 501, "5.5.4", "NOTIFY is NEVER or of SUCCESS, FAILURE, DELAY" },
+	[SMTP_FAULT_BAD_ORCPT]		= { 501, "5.5.4", "ORCPT is type;address, at most 500 long" },
 	[SMTP_FAULT_UNWANTED_VALUE]	= { 501, "5.5.4", "Parameter takes no value" },
 };
 
