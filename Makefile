@@ -1,0 +1,49 @@
+# The commands of the README. Everything is built by Meson and Ninja below build/; packages that are missing are installed
+# first, and it is said which (tools/install-packages).
+BUILD ?= build
+PREFIX ?= /usr
+DESTDIR ?=
+RELEASE = $(BUILD)/release
+
+.PHONY: all try try-shell test install fuzz bench format clean packages test-packages
+
+all: $(RELEASE)/build.ninja
+	ninja -C $(RELEASE)
+
+packages:
+	@tools/install-packages build
+
+test-packages:
+	@tools/install-packages build test
+
+$(RELEASE)/build.ninja: | packages
+	meson setup $(RELEASE) -Dbuildtype=release -Dprefix=$(PREFIX)
+
+# A whole private mail system below ./try, walked through with real commands, then stopped.
+try: all
+	tools/try --build $(RELEASE) --dir try
+
+try-shell: all
+	tools/try --build $(RELEASE) --dir try --shell
+
+# Every test; the last line is "N passed, N failed".
+test: test-packages
+	@tools/run-tests --build $(BUILD)
+
+# Then, as root: postrider setup
+install: all
+	DESTDIR=$(DESTDIR) meson install -C $(RELEASE) --no-rebuild
+
+# A minute for each parser of bytes from outside.
+fuzz: test-packages
+	tools/run-tests --build $(BUILD) --only fuzz --fuzz-seconds 60
+
+bench: all
+	@tools/install-packages bench
+	bench/accept --build $(RELEASE)
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD) try
