@@ -203,9 +203,14 @@ static void transaction_begin(struct session *s, const struct smtp_mail *mail)
 	session_enter(s, SESSION_STATE_MAIL);
 }
 
-static void refuse_mail(struct session *s, const struct refusal *why)
+/* from: NULL when it could not be read. */
+static void refuse_mail(struct session *s, const struct refusal *why, const struct address *from)
 {
-	session_log_reject(s, 0, "MAIL", why, SLICE_EMPTY, SLICE_EMPTY);
+	auto_buf struct buf path = BUF_INIT(LIMIT_PATH);
+
+	if (from)
+		address_append(from, &path);
+	session_log_reject(s, 0, "MAIL", why, from ? buf_slice(&path) : NO_PATH, NO_PATH);
 	session_refuse(s, SMTP_VERB_MAIL, why);
 }
 
@@ -216,9 +221,9 @@ static void cmd_mail(struct session *s, const struct smtp_command *c)
 
 	if (fault != SMTP_FAULT_NONE) {
 		const struct refusal r = refusal_of(fault);
-		refuse_mail(s, &r);
+		refuse_mail(s, &r, NULL);
 	} else if (mail.size > s->world->config->message_max_size) {
-		refuse_mail(s, &too_large);
+		refuse_mail(s, &too_large, &mail.from);
 	} else {
 		transaction_begin(s, &mail);
 		session_reply(s, SMTP_VERB_MAIL, 250, "2.1.0", SLICE("Ok"));
@@ -311,7 +316,8 @@ static void rcpt_accept(struct session *s, struct session_rcpt *r)
 
 static void rcpt_refuse(struct session *s, struct session_rcpt *r)
 {
-	session_log_reject(s, 0, "RCPT", &r->refusal, s->mail->reverse_path, r->forward_path);
+	session_log_reject(s, 0, "RCPT", &r->refusal, s->mail->reverse_path,
+		r->forward_path.len ? r->forward_path : NO_PATH);
 	session_refuse(s, SMTP_VERB_RCPT, &r->refusal);
 	rcpt_free(&r);
 }

@@ -71,7 +71,7 @@ void content_begin(struct session *s)
 
 	t->queue_id = s->world->hooks->take_queue_id(s);
 	if (t->queue_id == 0) {
-		session_log_reject(s, 0, "DATA", &no_queue, t->reverse_path, SLICE_EMPTY);
+		session_log_reject(s, 0, "DATA", &no_queue, t->reverse_path, NO_PATH);
 		session_refuse(s, SMTP_VERB_DATA, &no_queue);
 		return;
 	}
@@ -211,7 +211,7 @@ static bool content_take(struct session *s, struct slice *rest)
 
 static void content_refuse(struct session *s, const struct refusal *why)
 {
-	session_log_reject(s, s->mail->queue_id, "END-OF-MESSAGE", why, s->mail->reverse_path, SLICE_EMPTY);
+	session_log_reject(s, s->mail->queue_id, "END-OF-MESSAGE", why, s->mail->reverse_path, NO_PATH);
 	session_enter(s, SESSION_STATE_READY);
 	session_refuse(s, SMTP_VERB_DATA, why);
 	transaction_free(s);

@@ -24,8 +24,8 @@ struct id_pool {
 
 /* 0: there is none at the moment. */
 uint64_t id_pool_take(struct id_pool *p);
-/* Less than half of a lease is left: ask for another now. One that is under way is waited for, but not for ever,
- * since queue says nothing when it has none to give. Asking is up to the caller. */
+/* Less than half of a lease is left: ask for another now. One that is under way is waited for, but not for
+ * ever, since queue says nothing when it has none to give. Asking is up to the caller. */
 bool id_pool_wants(struct id_pool *p, uint64_t now_ms);
 /* False when the lease makes no sense (it comes from another process); then nothing changed. */
 MUST_USE bool id_pool_add(struct id_pool *p, uint64_t first, uint64_t count);

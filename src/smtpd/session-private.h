@@ -29,7 +29,8 @@ void session_say(struct session *s, int code, const char *status, struct slice t
 void session_end(struct session *s, int code, const char *status, const char *text);
 /* "unknown[192.0.2.1]" */
 #define CLIENT_FMT "unknown[%s]"
-/* In Postfix's words; id 0: NOQUEUE; to: SLICE_EMPTY where it is about no single recipient. */
+/* In Postfix's words; id 0: NOQUEUE; NO_PATH where it is not known, or is about no single recipient. */
+#define NO_PATH ((struct slice){ NULL, 0 })
 void session_log_reject(const struct session *s, uint64_t id, const char *stage, const struct refusal *why,
 	struct slice from, struct slice to);
 /* Text of another role becomes part of a refusal; one that makes no sense becomes a temporary one. The text

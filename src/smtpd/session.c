@@ -154,13 +154,23 @@ void session_refuse(struct session *s, enum smtp_verb verb, const struct refusal
 	session_reply(s, verb, why->code, why->status, slice_of(why->text));
 }
 
+static void append_path(struct buf *out, const char *name, struct slice path)
+{
+	if (path.at)
+		buf_printf(out, " %s=<%.*s>", name, SLICE_ARG(path));
+}
+
 void session_log_reject(const struct session *s, uint64_t id, const char *stage, const struct refusal *why,
 	struct slice from, struct slice to)
 {
-	log_info("%s: reject: %s from " CLIENT_FMT ": %d %s %s; from=<%.*s>%s%.*s%s proto=%s helo=<%s>",
+	auto_buf struct buf paths = BUF_INIT(LIMIT_LOG_LINE);
+
+	append_path(&paths, "from", from);
+	append_path(&paths, "to", to);
+	log_info("%s: reject: %s from " CLIENT_FMT ": %d %s %s;%.*s proto=%s helo=<%s>",
 		id ? queue_id_format(id).at : "NOQUEUE", stage, s->client_ip, why->code, why->status,
-		why->text, SLICE_ARG(from), to.len ? " to=<" : "", SLICE_ARG(to), to.len ? ">" : "",
-		s->is_esmtp ? "ESMTP" : "SMTP", s->helo ? s->helo : "");
+		why->text, SLICE_ARG(buf_slice(&paths)), s->is_esmtp ? "ESMTP" : "SMTP",
+		s->helo ? s->helo : "");
 }
 
 struct refusal refusal_from_role(unsigned code, struct slice status, struct slice text, char **text_out)
@@ -312,8 +322,8 @@ void session_expired(struct session *s)
 	if (s->state == SESSION_STATE_CLOSING) {
 		session_enter(s, SESSION_STATE_CLOSED);
 	} else if (s->state == SESSION_STATE_RESULT) {
-		session_log_reject(s, s->mail->queue_id, "END-OF-MESSAGE", &no_result, s->mail->reverse_path,
-			SLICE_EMPTY);
+		session_log_reject(
+			s, s->mail->queue_id, "END-OF-MESSAGE", &no_result, s->mail->reverse_path, NO_PATH);
 		transaction_free(s);
 		session_enter(s, SESSION_STATE_READY);
 		session_refuse(s, SMTP_VERB_DATA, &no_result);
@@ -365,7 +375,7 @@ void session_turn_away(struct session *s, enum turn_away why)
 	};
 	const struct refusal *r = &refusals[why];
 
-	session_log_reject(s, 0, "CONNECT", r, SLICE_EMPTY, SLICE_EMPTY);
+	session_log_reject(s, 0, "CONNECT", r, NO_PATH, NO_PATH);
 	session_end(s, r->code, r->status, r->text);
 	session_settle(s, true);
 }
