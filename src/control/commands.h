@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands.h - the commands of postrider(8), one function each
+ *
+ * A command gets the words behind its name and returns the exit status (sysexits); EX_USAGE makes main.c
+ * print how it is called. What went wrong is told on standard error, with what to do. Layer: program. Tests:
+ * tests/system/test_system_control.py.
+ */
+#pragma once
+#include "config/config.h"
+
+typedef int (*command_run)(const struct paths *paths, int n_words, char **words);
+
+int command_status(const struct paths *paths, int n_words, char **words);
+int command_reload(const struct paths *paths, int n_words, char **words);
+int command_stop(const struct paths *paths, int n_words, char **words);
+int command_setup(const struct paths *paths, int n_words, char **words);
+int command_config(const struct paths *paths, int n_words, char **words);
+int command_queue(const struct paths *paths, int n_words, char **words);
+int command_aliases(const struct paths *paths, int n_words, char **words);
+
+/* "postrider: ..." on standard error. */
+void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* On standard output, bytes that could command a terminal shown as '?'. */
+void print_safely(struct slice text);

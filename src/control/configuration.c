@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* configuration.c - postrider config: mistakes, effective values, the table of settings; see commands.h */
+#include "control/commands.h"
+#include <sysexits.h>
+
+static int config_check(const struct paths *paths, const char *name)
+{
+	struct config *c = config_load(paths);
+
+	(void)name;
+	if (!c)
+		return EX_CONFIG; /* each mistake has been told with file and line */
+	config_free(&c);
+	if (access(paths->config_file, F_OK) < 0)
+		(void)printf("%s does not exist: every setting has its default\n", paths->config_file);
+	else
+		(void)printf("%s: no mistakes\n", paths->config_file);
+	return EX_OK;
+}
+
+static const struct setting *setting_named(struct slice name)
+{
+	struct slice section, rest = name;
+
+	if (!slice_cut(&rest, '.', &section))
+		return NULL;
+	for (size_t i = 0; i < n_settings; i++)
+		if (slice_eq(section, slice_of(settings[i].section)) &&
+			slice_eq(rest, slice_of(settings[i].name)))
+			return &settings[i];
+	return NULL;
+}
+
+static int config_get(const struct paths *paths, const char *name)
+{
+	const struct setting *s = setting_named(slice_of(name));
+	struct config *c;
+
+	if (!s) {
+		complain(
+			"%s: no such setting; `postrider config list` shows all, written section.name", name);
+		return EX_DATAERR;
+	}
+	c = config_load(paths);
+	if (!c)
+		return EX_CONFIG;
+	auto_free char *value = setting_value_text(c, s);
+	(void)puts(value);
+	config_free(&c);
+	return EX_OK;
+}
+
+static int config_list(const struct paths *paths, const char *name)
+{
+	char full[64];
+
+	(void)paths, (void)name;
+	for (size_t i = 0; i < n_settings; i++) {
+		const struct setting *s = &settings[i];
+		(void)snprintf(full, sizeof(full), "%s.%s", s->section, s->name);
+		(void)printf("%-30s %-7s %-22s %s%s\n", full, setting_type_name(s->type),
+			*s->preset ? s->preset : "-", s->help, s->can_reload ? "" : " (needs a restart)");
+	}
+	return EX_OK;
+}
+
+int command_config(const struct paths *paths, int n_words, char **words)
+{
+	static const struct {
+		const char *word;
+		int n_words;
+		int (*run)(const struct paths *paths, const char *name);
+	} rows[] = { { "check", 1, config_check }, { "get", 2, config_get }, { "list", 1, config_list } };
+
+	for (size_t i = 0; n_words > 0 && i < ARRAY_LEN(rows); i++)
+		if (strcmp(words[0], rows[i].word) == 0 && n_words == rows[i].n_words)
+			return rows[i].run(paths, words[n_words - 1]);
+	return EX_USAGE;
+}

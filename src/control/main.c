@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main.c - postrider: the administrator's command; see postrider(8)
+ *
+ * Holds no privilege of its own: what only root may do is refused by the kernel or by the daemon, which
+ * learns the real uid of who asks.
+ */
+#include "control/commands.h"
+#include <signal.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+
+static const struct command {
+	const char *name, *words, *help;
+	command_run run;
+} commands[] = {
+	{ "status", "", "is it well: processes, queue, spool, aliases", command_status },
+	{ "reload", "", "check the configuration and make it take effect", command_reload },
+	{ "stop", "", "stop the daemon in order and wait until it is gone", command_stop },
+	{ "setup", "[--replace | --undo]", "make Postrider the mail system of this host", command_setup },
+	{ "config", "check | get NAME | list", "the configuration: mistakes, values, all settings",
+		command_config },
+	{ "queue", "list | retry [ID] | hold ID | release ID | delete ID", "the mail that waits",
+		command_queue },
+	{ "aliases", "build", "check /etc/aliases and build its table, as newaliases does", command_aliases },
+};
+
+static void print_usage(FILE *to)
+{
+	(void)fputs("usage: postrider COMMAND\n", to);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		(void)fprintf(
+			to, "  %s %s\n        %s\n", commands[i].name, commands[i].words, commands[i].help);
+	(void)fputs("see postrider(8)\n", to);
+}
+
+void complain(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	(void)fputs("postrider: ", stderr);
+	(void)vfprintf(stderr, fmt, args);
+	(void)fputc('\n', stderr);
+	va_end(args);
+}
+
+void print_safely(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		(void)putchar((unsigned char)text.at[i] < ' ' || text.at[i] == 0x7f ? '?' : text.at[i]);
+}
+
+static int run(const struct command *c, const struct paths *paths, int n_words, char **words)
+{
+	int status = c->run(paths, n_words, words);
+
+	if (status == EX_USAGE)
+		(void)fprintf(stderr, "usage: postrider %s %s\n", c->name, c->words);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		complain("cannot write: %s", strerror(errno));
+		return status == EX_OK ? EX_IOERR : status;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct paths paths;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	umask(022);
+	tzset();
+	if (!paths_init_from_environment(&paths)) {
+		complain("POSTRIDER_SANDBOX: the directory's name is too long");
+		return EX_CONFIG;
+	}
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+		print_usage(stdout);
+		return EX_OK;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return puts("postrider " POSTRIDER_VERSION) < 0 ? EX_IOERR : EX_OK;
+	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return run(&commands[i], &paths, argc - 2, argv + 2);
+	if (argc > 1)
+		complain("%s: no such command", argv[1]);
+	print_usage(stderr);
+	return EX_USAGE;
+}
