@@ -3,9 +3,8 @@
 #include "supervisor/supervisor.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "config/directories.h"
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -150,65 +149,13 @@ static void watch_signals(struct supervisor *s)
 
 /* ---- directories ---- */
 
-struct directory {
-	const char *path;
-	mode_t mode;
-	const char *user, *group; /* NULL: root's */
-};
-
-static bool directory_own(const struct directory *d)
+static void on_directory(enum directory_event event, const char *path, const char *what, void *user)
 {
-	const struct passwd *pw = d->user ? getpwnam(d->user) : NULL;
-	const struct group *gr = d->group ? getgrnam(d->group) : NULL;
-
-	if ((d->user && !pw) || (d->group && !gr)) {
-		log_error("the %s %s does not exist; run `postrider setup`",
-			d->user && !pw ? "user" : "group", d->user && !pw ? d->user : d->group);
-		return false;
-	}
-	if (chown(d->path, pw ? pw->pw_uid : 0,
-		    gr		 ? gr->gr_gid
-			    : pw ? pw->pw_gid
-				 : 0) < 0 ||
-		chmod(d->path, d->mode) < 0) {
-		log_error("%s: %s", d->path, strerror(errno));
-		return false;
-	}
-	return true;
-}
-
-/* What a reboot removes (/run) or a first start lacks; setup makes the same with the same modes. */
-static bool make_directories(const struct supervisor *s)
-{
-	char empty[PATH_MAX + 16], sandbox_dirs[3][PATH_MAX + 16];
-	const struct config *c = s->config;
-	const struct directory dirs[] = {
-		{ s->paths.run_dir, 0755, NULL, NULL },
-		{ empty, 0755, NULL, NULL },
-		{ s->paths.state_dir, 0755, NULL, NULL },
-		{ s->paths.spool_dir, 0711, c->security_queue_user, NULL },
-		{ s->paths.drop_dir, 01730, c->security_queue_user, c->security_drop_group },
-		{ sandbox_dirs[0], 0755, NULL, NULL },
-		{ sandbox_dirs[1], 0755, NULL, NULL },
-		{ sandbox_dirs[2], 0755, NULL, NULL },
-	};
-	static const char *const sandbox_names[] = { "etc", "mail", "log" };
-	bool in_sandbox = *s->paths.sandbox;
-
-	(void)snprintf(empty, sizeof(empty), "%s/empty", s->paths.run_dir);
-	for (size_t i = 0; i < 3; i++)
-		(void)snprintf(sandbox_dirs[i], sizeof(sandbox_dirs[i]), "%s/%s", s->paths.sandbox,
-			sandbox_names[i]);
-	for (size_t i = 0; i < ARRAY_LEN(dirs) - (in_sandbox ? 0 : 3); i++) {
-		int r = file_make_dirs(dirs[i].path, 0755);
-		if (r < 0) {
-			log_error("%s: %s", dirs[i].path, strerror(-r));
-			return false;
-		}
-		if (!in_sandbox && !directory_own(&dirs[i]))
-			return false;
-	}
-	return true;
+	(void)user;
+	if (event == DIRECTORY_NO_USER)
+		log_error("%s: the user or group %s does not exist; run `postrider setup`", path, what);
+	if (event == DIRECTORY_FAILED)
+		log_error("%s: %s", path, what);
 }
 
 /* ---- one daemon per place ---- */
@@ -313,7 +260,7 @@ static bool supervisor_prepare(struct supervisor *s, const struct paths *paths)
 		log_error("cannot prepare the roles: %s", strerror(s->config_fd < 0 ? -s->config_fd : errno));
 		return false;
 	}
-	return make_directories(s) && take_pid_file(s) && listeners_open(s);
+	return directories_make(s->config, on_directory, NULL) && take_pid_file(s) && listeners_open(s);
 }
 
 int supervisor_run(const struct paths *paths, bool background)
