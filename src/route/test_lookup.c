@@ -18,7 +18,7 @@ static struct world {
 	struct channel *to_queue, *to_smtpd, *to_users; /* lookup's ends */
 	struct channel *queue, *smtpd, *users;		/* the others' */
 	struct buf got, verdicts; /* by the queue, by smtpd: what comes first of the two is not said */
-	size_t n_leaves, n_done, n_restarted, n_asked;
+	size_t n_leaves, n_done, n_restarted, n_asked, n_logged;
 } w;
 
 /* ---- lookup's side ---- */
@@ -163,6 +163,12 @@ static void report(unsigned line, const char *message, void *user)
 	fail_msg("configuration line %u: %s", line, message);
 }
 
+static void count_line(enum log_level level, struct slice line, void *user)
+{
+	(void)level, (void)line, (void)user;
+	w.n_logged++;
+}
+
 static int setup(void **state)
 {
 	auto_buf struct buf text = BUF_INIT(65536);
@@ -181,6 +187,7 @@ static int setup(void **state)
 	config = config_parse(buf_slice(&text), report, NULL);
 	w = (struct world){ .loop = uv_default_loop(), .got = BUF_INIT(65536), .verdicts = BUF_INIT(65536) };
 	channel_loop_init(w.loop);
+	log_set_sink(count_line, NULL);
 	if (!config || !lookup_init(&w.lookup, w.loop, config, &helper_hooks, NULL))
 		return -1;
 	connect_pair(&w.to_queue, &w.queue, ROLE_QUEUE);
@@ -196,6 +203,7 @@ static int teardown(void **state)
 	char name[PATH_MAX];
 
 	(void)state;
+	log_set_sink(NULL, NULL);
 	lookup_deinit(&w.lookup);
 	channel_free(&w.to_queue);
 	channel_free(&w.to_smtpd);
@@ -284,6 +292,7 @@ static void routes(void **state)
 		"3:done 4 5.4.6\n"
 		"4:done 4 5.1.1\n");
 	assert_int_equal(w.n_asked, 4); /* payam was remembered, nosuch was not */
+	assert_int_equal(w.n_logged, 0);
 }
 
 static void an_edit_takes_effect(void **state)
@@ -305,6 +314,7 @@ static void an_edit_takes_effect(void **state)
 	route(3, "team");
 	run_until(3);
 	assert_text(&w.got, "3:2 payam payam@here.test\n3:done 1 \n");
+	assert_int_equal(w.n_logged, 3); /* each state once */
 }
 
 /* A database that hangs costs those who ask for that name, not the others. */

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alias_rebuild.c - see alias_rebuild.h */
 #include "table/alias_rebuild.h"
-#include "base/file.h"
 #include "base/limits.h"
 #include "base/userdb.h"
-#include "ipc/role.h"
 #include "table/alias_install.h"
-#include <fcntl.h>
 #include <sysexits.h>
 
 #define EMPTY_DIR "/run/postrider/empty"
@@ -28,29 +25,11 @@ static void remember_first(const struct alias_problem *p, void *user)
 
 /* ---- start ---- */
 
-static void report_line(unsigned line, const char *message, void *user)
-{
-	(void)user;
-	printf("configuration line %u: %s\n", line, message);
-}
-
-static struct config *config_from_supervisor(const struct paths *paths)
-{
-	auto_buf struct buf text = BUF_INIT(2 * LIMIT_CONFIG_FILE);
-	struct config *c;
-
-	if (lseek(ROLE_FD_CONFIG, 0, SEEK_SET) < 0 || file_read_all(ROLE_FD_CONFIG, &text) < 0)
-		return NULL;
-	c = config_parse(buf_slice(&text), report_line, NULL);
-	if (c)
-		c->paths = *paths;
-	return c;
-}
-
 static struct config *find_config(int argc, char **argv)
 {
 	const char *sandbox = NULL;
 	struct paths paths;
+	struct config *config;
 
 	for (int i = 1; i < argc; i++) {
 		struct slice a = slice_of(argv[i]);
@@ -59,7 +38,11 @@ static struct config *find_config(int argc, char **argv)
 	}
 	if (!paths_init(&paths, sandbox))
 		return NULL;
-	return fcntl(ROLE_FD_CONFIG, F_GETFD) >= 0 ? config_from_supervisor(&paths) : config_load(&paths);
+	config = config_load(&paths);
+	if (!config)
+		printf("%s: has a mistake, so the alias table is not rebuilt; see `postrider config check`\n",
+			paths.config_file);
+	return config;
 }
 
 /* Nothing to do: the table was made from the source as it is, and nothing was wrong with it. */

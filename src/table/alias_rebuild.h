@@ -9,8 +9,7 @@
 #pragma once
 #include "base/std.h"
 
-/* argv: --sandbox=DIR as for roles. The configuration comes on ROLE_FD_CONFIG, or is read where that
- * descriptor is closed. Exit status 0: the table is up to date (or there is no aliases file); else the
- * sysexits code of what went wrong, and the old table stays. At most one line on standard output, also with
- * status 0, says what an administrator should put right: "FILE:LINE: ...". */
+/* argv: --sandbox=DIR as for roles. Exit status 0: the table is up to date (or there is no aliases file);
+ * else the sysexits code of what went wrong, and the old table stays. At most one line on standard output,
+ * also with status 0, says what an administrator should put right: "FILE:LINE: ...". */
 int alias_rebuild_main(int argc, char **argv);

@@ -194,7 +194,6 @@ static int rebuild(struct buf *out)
 		int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 		if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
 			_exit(99);
-		(void)close(4); /* no configuration from a supervisor */
 		_exit(alias_rebuild_main(2, argv));
 	}
 	assert_true(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
