@@ -127,7 +127,9 @@ void session_end(struct session *s, int code, const char *status, const char *te
 /* How far it got, for the log. */
 static const char *session_stage(const struct session *s)
 {
-	if (s->state == SESSION_STATE_RESULT)
+	bool is_behind_mail = s->state == SESSION_STATE_READY && s->last_verb == SMTP_VERB_DATA;
+
+	if (s->state == SESSION_STATE_RESULT || is_behind_mail)
 		return "END-OF-MESSAGE";
 	return s->last_verb == SMTP_VERB_COUNT ? "CONNECT" : verb_words[s->last_verb];
 }
