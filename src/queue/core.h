@@ -22,10 +22,14 @@ struct queue {
 };
 extern struct queue queue; /* one per process */
 
-/* ---- queue.c: a message's life ---- */
+/* ---- queue.c ---- */
 struct message *queue_find(uint64_t id);
 /* 0: no id can be given now (the spool is full). */
 uint64_t queue_new_id(void);
+
+/* ---- life.c: a message's life ---- */
+void life_init(void);
+void queue_enter(struct message *m); /* it is in the spool: known by its id from now on */
 /* The commit was reported: the message is ours. Takes m. */
 void queue_accepted(struct message *m);
 /* Something of m came to rest: reports failures, removes m when it is done, else sets the time of its next
@@ -33,6 +37,8 @@ void queue_accepted(struct message *m);
 void queue_settle(struct message *m);
 /* Recipients that wait (for a time, or because mail was held or paused) are tried now. */
 void queue_kick(struct message *m);
+/* r's leaf is known and it is no duplicate: deliver, discard, fail or defer. */
+void queue_dispatch(struct message *m, struct recipient *r);
 bool queue_is_idle_for(const struct message *m); /* held, or the queue is paused */
 
 /* What became of a recipient: records, logs; REPORTING and WAITING are entered here. Follow with
@@ -42,6 +48,7 @@ void recipient_failed(struct message *m, struct recipient *r);	 /* status and re
 void recipient_deferred(struct message *m, struct recipient *r); /* status and reason are set */
 void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state); /* no report */
 
+/* ---- expansion.c: one recipient becomes several ---- */
 /* One leaf of an expansion or of a ~/.forward. */
 struct leaf {
 	enum leaf_kind kind;
@@ -58,8 +65,6 @@ MUST_USE bool leaves_add(struct leaves *l, const struct leaf *leaf);
 void leaves_free(struct leaves *l);
 /* Replaces r by the leaves: recorded, then acted on. by_user: whose ~/.forward it was; empty for an alias. */
 void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user);
-/* r's leaf is known and it is no duplicate: deliver, discard, fail or defer. */
-void queue_dispatch(struct message *m, struct recipient *r);
 
 /* ---- router.c: questions to lookup ---- */
 void router_init(void);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * expansion.c - one recipient becomes several: an alias list, a ~/.forward; see core.h
+ *
+ * The new recipients are on disk, and the old one marked as replaced, before any of them is delivered: a
+ * crash in the middle of a list of ten thousand resumes and does not start again.
+ */
+#include "base/limits.h"
+#include "mail/address.h"
+#include "queue/core.h"
+
+bool leaves_add(struct leaves *l, const struct leaf *leaf)
+{
+	if (l->n == LIMIT_EXPANSION)
+		return false;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 4;
+		struct leaf *grown = mem_new_array(cap, sizeof(*grown));
+		if (l->n)
+			memcpy(grown, l->at, l->n * sizeof(*grown));
+		mem_free(l->at);
+		l->at = grown;
+		l->cap = cap;
+	}
+	struct leaf *to = &l->at[l->n++];
+	*to = *leaf;
+	const struct packed parts[] = {
+		{ &to->address, leaf->address },
+		{ &to->destination, leaf->destination },
+		{ &to->owner, leaf->owner },
+		{ &to->origin, leaf->origin },
+		{ &to->status, leaf->status },
+		{ &to->reason, leaf->reason },
+	};
+	to->text = packed_copy(parts, ARRAY_LEN(parts));
+	return true;
+}
+
+void leaves_free(struct leaves *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		mem_free(l->at[i].text);
+	mem_free(l->at);
+	*l = (struct leaves){ 0 };
+}
+
+struct expansion {
+	struct message *m;
+	uint32_t rcpt;
+	struct leaves leaves;
+	struct spool_recipient *rcpts;
+	char **trails;
+};
+
+/* The trail of what a ~/.forward names: its own address first, then the steps that led here. */
+static char *forward_trail(const struct recipient *r, const struct leaf *leaf, struct slice by_user)
+{
+	auto_buf struct buf text = BUF_INIT(LIMIT_TRAIL * 2 * LIMIT_ADDRESS + LIMIT_PATH);
+	struct slice rest = r->trail, line;
+	struct address a;
+	bool is_first = true;
+
+	if (by_user.len == 0 || leaf->flags & RCPT_NO_FORWARD)
+		return slice_dup(r->trail);
+	if (address_parse(leaf->address, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) == ADDRESS_OK)
+		address_canonical(&a, slice_of(queue.rp->config->main_origin), &text);
+	else
+		buf_append(&text, leaf->address);
+	while (slice_next_line(&rest, &line)) {
+		buf_append_byte(&text, '\n');
+		buf_append(&text, line);
+		if (is_first) {
+			buf_append_byte(&text, '\t');
+			buf_append(&text, by_user);
+		}
+		is_first = false;
+	}
+	return slice_dup(buf_ok(&text) ? buf_slice(&text) : r->trail);
+}
+
+static void expansion_free(struct expansion *x)
+{
+	for (size_t i = 0; i < x->leaves.n; i++)
+		mem_free(x->trails[i]);
+	leaves_free(&x->leaves);
+	mem_free(x->trails);
+	mem_free(x->rcpts);
+	mem_free(x);
+}
+
+/* Each leaf inherits what the sender asked for; a list's members do not tell the sender of success (RFC
+ * 3461 5.2.7). */
+static void fill_recipient(const struct message *m, uint32_t parent, const struct leaf *leaf,
+	struct slice trail, bool by_alias, struct spool_recipient *out)
+{
+	const struct recipient *r = &m->rcpts[parent];
+	bool has_owner = leaf->owner.len > 0 || r->has_reverse_path;
+
+	*out = (struct spool_recipient){
+		.forward_path = leaf->address,
+		.original = r->original,
+		.orcpt = r->orcpt,
+		.reverse_path = leaf->owner.len ? leaf->owner : r->reverse_path,
+		.has_reverse_path = has_owner,
+		.trail = trail,
+		.parent = parent,
+		.notify = (uint8_t)(r->notify & ~SPOOL_NOTIFY_SUCCESS),
+		.flags = leaf->flags & (RCPT_NO_ALIAS | RCPT_NO_FORWARD),
+	};
+	if (by_alias && leaf->kind == LEAF_USER)
+		out->flags |= RCPT_NO_ALIAS; /* a name found in its own expansion is the user of that name */
+	if (leaf->kind == LEAF_COMMAND || leaf->kind == LEAF_FILE) {
+		out->kind = leaf->kind == LEAF_COMMAND ? SPOOL_RCPT_COMMAND : SPOOL_RCPT_FILE;
+		out->origin = by_alias ? SPOOL_ORIGIN_ALIAS : SPOOL_ORIGIN_USER;
+		out->origin_key = leaf->origin;
+	}
+}
+
+static void expansion_done(void *user, int result)
+{
+	struct expansion *x = user;
+	struct message *m = x->m;
+
+	if (result < 0) {
+		struct recipient *r = &m->rcpts[x->rcpt];
+		recipient_set_outcome(
+			r, SLICE("4.3.0"), SLICE("the expansion could not be recorded on disk"), SLICE_EMPTY);
+		recipient_deferred(m, r);
+		expansion_free(x);
+		queue_settle(m);
+		return;
+	}
+	for (size_t i = 0; i < x->leaves.n; i++)
+		(void)message_add(m, &x->rcpts[i]);
+	m->rcpts[x->rcpt].state = SPOOL_RCPT_EXPANDED;
+	recipient_stage(m, &m->rcpts[x->rcpt], STAGE_DONE);
+	for (size_t i = 0; i < x->leaves.n; i++) {
+		struct recipient *r = &m->rcpts[m->n_rcpts - x->leaves.n + i];
+		const struct leaf *leaf = &x->leaves.at[i];
+		if (leaf->kind == LEAF_ADDRESS)
+			continue; /* STAGE_NEW: routed below */
+		recipient_set_outcome(r, leaf->status, leaf->reason, SLICE_EMPTY);
+		recipient_stage(m, r, STAGE_RESOLVED);
+		if (!recipient_resolve(m, r, leaf->kind, leaf->destination))
+			recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
+	}
+	expansion_free(x);
+	if (queue_is_idle_for(m))
+		queue_settle(m);
+	else
+		router_want(m);
+}
+
+void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user)
+{
+	struct expansion *x = mem_new(sizeof(*x));
+
+	x->m = m;
+	x->rcpt = (uint32_t)(r - m->rcpts);
+	x->leaves = *l;
+	*l = (struct leaves){ 0 };
+	x->rcpts = mem_new_array(x->leaves.n, sizeof(*x->rcpts));
+	x->trails = mem_new_array(x->leaves.n, sizeof(*x->trails));
+	for (size_t i = 0; i < x->leaves.n; i++) {
+		x->trails[i] = forward_trail(r, &x->leaves.at[i], by_user);
+		fill_recipient(
+			m, x->rcpt, &x->leaves.at[i], slice_of(x->trails[i]), by_user.len == 0, &x->rcpts[i]);
+	}
+	recipient_stage(m, r, STAGE_RECORDING);
+	spool_expand(queue.spool, &m->entry, x->rcpt, x->rcpts, x->leaves.n, expansion_done, x);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * life.c - the steps of a message's life: accepted, tried, waiting, told, removed; see core.h
+ *
+ * Ages are counted on the monotonic clock and times of the next attempt are kept as wall time, bounded by the
+ * longest retry interval: a clock that jumps expires nothing and delays nothing for long.
+ */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "mail/queue_id.h"
+#include "queue/core.h"
+#include <sys/random.h>
+
+#define RECHECK_MS 1000		 /* smallest step of the retry timer */
+#define MIN_ATTEMPTS_TO_EXPIRE 3 /* age alone returns nothing: a host that slept has tried nothing */
+
+static struct {
+	uv_timer_t retry;
+	struct heap waiting; /* messages by the time of their next attempt, monotonic ms */
+} timers;
+
+void life_init(void)
+{
+	CHECK(uv_timer_init(queue.rp->loop, &timers.retry) == 0);
+}
+
+void queue_enter(struct message *m)
+{
+	table_insert(&queue.by_id, &m->by_id, table_hash_u64(m->entry.id));
+	list_push_back(&queue.all, &m->in_all);
+	queue.n_messages++;
+}
+
+static void message_leave(struct message *m)
+{
+	table_remove(&queue.by_id, &m->by_id);
+	list_remove(&m->in_all);
+	heap_remove(&timers.waiting, &m->retry);
+	queue.n_messages--;
+	message_free(&m);
+}
+
+bool queue_is_idle_for(const struct message *m)
+{
+	return m->flags & SPOOL_FLAG_HELD || queue.rp->config->queue_paused || queue.is_stopping;
+}
+
+void queue_accepted(struct message *m)
+{
+	struct queue_id_text id = queue_id_format(m->entry.id);
+
+	queue_enter(m);
+	queue.n_accepted++;
+	log_info("%s: from=<%.*s>, size=%" PRIu64 ", nrcpt=%u (queue active)", id.at,
+		SLICE_ARG(m->reverse_path), m->entry.content_bytes, m->n_rcpts);
+	if (queue_is_idle_for(m))
+		spool_content_forget(queue.spool, &m->entry); /* nobody will read it soon */
+	else
+		queue_kick(m);
+}
+
+void queue_kick(struct message *m)
+{
+	if (queue_is_idle_for(m) || m->is_deleted)
+		return;
+	heap_remove(&timers.waiting, &m->retry);
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		if (m->rcpts[i].stage == STAGE_WAITING)
+			recipient_stage(m, &m->rcpts[i], STAGE_NEW);
+	router_want(m);
+}
+
+static void retry_timer_set(void);
+
+static void on_retry_time(uv_timer_t *timer)
+{
+	uint64_t now_ms = clock_mono_ms(), now_us = clock_wall_us();
+	struct heap_node *first;
+
+	(void)timer;
+	while ((first = heap_min(&timers.waiting)) && first->key <= now_ms) {
+		struct message *m = CONTAINER_OF(first, struct message, retry);
+		heap_remove(&timers.waiting, first);
+		if (queue_is_idle_for(m))
+			continue;
+		for (uint32_t i = 0; i < m->n_rcpts; i++)
+			if (m->rcpts[i].stage == STAGE_WAITING &&
+				m->rcpts[i].next_attempt_us <= now_us + RECHECK_MS * 1000)
+				recipient_stage(m, &m->rcpts[i], STAGE_NEW);
+		router_want(m);
+	}
+	retry_timer_set();
+}
+
+static void retry_timer_set(void)
+{
+	struct heap_node *first = heap_min(&timers.waiting);
+	uint64_t now = clock_mono_ms();
+
+	if (!first)
+		(void)uv_timer_stop(&timers.retry);
+	else
+		CHECK(uv_timer_start(
+			      &timers.retry, on_retry_time, first->key > now ? first->key - now : 0, 0) == 0);
+}
+
+/* The earliest time one of its waiting recipients wants; waits are bounded, so that a clock set back delays
+ * nothing beyond the longest retry interval. */
+static void wait_for_retry(struct message *m)
+{
+	uint64_t now_us = clock_wall_us(), wait_us = queue.rp->config->queue_retry_max * 1000000;
+	bool waits = false;
+
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		const struct recipient *r = &m->rcpts[i];
+		if (r->stage != STAGE_WAITING)
+			continue;
+		waits = true;
+		wait_us = MIN(wait_us, r->next_attempt_us > now_us ? r->next_attempt_us - now_us : 0);
+	}
+	heap_remove(&timers.waiting, &m->retry);
+	if (!waits)
+		return;
+	heap_insert(&timers.waiting, &m->retry, clock_mono_ms() + wait_us / 1000);
+	retry_timer_set();
+}
+
+static void on_removed(void *user, int result)
+{
+	struct queue_id_text *id = user;
+
+	if (result < 0)
+		log_error("%s: its end could not be recorded: %s; it may be delivered again", id->at,
+			strerror(-result));
+	mem_free(id);
+}
+
+static void queue_remove(struct message *m)
+{
+	struct queue_id_text *id = mem_new(sizeof(*id));
+
+	*id = queue_id_format(m->entry.id);
+	log_info("%s: removed", id->at);
+	spool_remove(queue.spool, &m->entry, on_removed, id);
+	message_leave(m);
+}
+
+static bool has_stage(const struct message *m, enum recipient_stage stage)
+{
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		if (m->rcpts[i].stage == stage)
+			return true;
+	return false;
+}
+
+void queue_settle(struct message *m)
+{
+	if (m->n_reporting == 0 && m->n_routing == 0 && has_stage(m, STAGE_REPORTING) &&
+		!has_stage(m, STAGE_ACTIVE))
+		report_failures(m); /* those that failed together are told together */
+	if (m->n_moving)
+		return;
+	router_forget(m);
+	if (m->n_open == 0 || m->is_deleted) {
+		queue_remove(m);
+		return;
+	}
+	spool_content_forget(queue.spool, &m->entry);
+	wait_for_retry(m);
+}
+
+/* ---- what became of a recipient ---- */
+
+static void record(struct message *m, struct recipient *r)
+{
+	struct spool_progress p;
+
+	if (m->n_open == 0 || m->is_deleted)
+		return; /* the last one: the removal of the whole message says it */
+	recipient_progress(r, &p);
+	spool_record_result(queue.spool, &m->entry, (uint32_t)(r - m->rcpts), &p, NULL, NULL);
+}
+
+void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state)
+{
+	r->state = state;
+	recipient_stage(m, r, STAGE_DONE);
+	record(m, r);
+}
+
+static void count_attempt(struct recipient *r)
+{
+	uint64_t now = clock_wall_us();
+
+	r->attempts++;
+	r->last_attempt_us = now;
+	if (!r->first_attempt_us)
+		r->first_attempt_us = now;
+}
+
+void recipient_delivered(struct message *m, struct recipient *r, enum job_outcome how)
+{
+	count_attempt(r);
+	queue.n_delivered++;
+	report_log(m, r, "sent", NULL);
+	if (r->notify & SPOOL_NOTIFY_SUCCESS)
+		report_success(m, r, how);
+	recipient_finish(m, r, SPOOL_RCPT_DELIVERED);
+}
+
+void recipient_failed(struct message *m, struct recipient *r)
+{
+	count_attempt(r);
+	queue.n_bounced++;
+	report_log(m, r, "bounced", NULL);
+	recipient_stage(m, r, STAGE_REPORTING);
+}
+
+/* Exponential, with a tenth of jitter so that what failed together does not come back together. */
+static uint64_t retry_delay_us(uint32_t attempts)
+{
+	const struct config *c = queue.rp->config;
+	uint64_t delay_s = c->queue_retry_min;
+	uint32_t dice = 0;
+
+	for (uint32_t i = 1; i < attempts && delay_s < c->queue_retry_max; i++)
+		delay_s *= 2;
+	delay_s = MIN(delay_s, c->queue_retry_max);
+	(void)!getrandom(&dice, sizeof(dice), GRND_NONBLOCK); /* without randomness there is no jitter */
+	return delay_s * 1000000 - delay_s * (dice % 100000);
+}
+
+static bool has_expired(const struct message *m, const struct recipient *r)
+{
+	const struct config *c = queue.rp->config;
+	uint64_t lifetime = m->reverse_path.len ? c->queue_lifetime : c->queue_bounce_lifetime;
+
+	return r->attempts >= MIN_ATTEMPTS_TO_EXPIRE && message_age_s(m) > lifetime;
+}
+
+static void expire(struct message *m, struct recipient *r)
+{
+	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
+
+	buf_printf(&reason, "gave up after %u attempts in %" PRIu64 " seconds: %.*s", r->attempts,
+		message_age_s(m), SLICE_ARG(r->reason));
+	recipient_set_outcome(r, SLICE("5.4.7"), buf_slice(&reason), r->remote);
+	queue.n_bounced++;
+	report_log(m, r, "expired", "returned to sender");
+	recipient_stage(m, r, STAGE_REPORTING);
+}
+
+void recipient_deferred(struct message *m, struct recipient *r)
+{
+	const struct config *c = queue.rp->config;
+
+	count_attempt(r);
+	queue.n_deferred++;
+	report_log(m, r, "deferred", NULL);
+	if (has_expired(m, r)) {
+		expire(m, r);
+		return;
+	}
+	r->next_attempt_us = clock_wall_us() + retry_delay_us(r->attempts);
+	recipient_stage(m, r, STAGE_WAITING);
+	if (c->queue_delay_warning && message_age_s(m) > c->queue_delay_warning &&
+		!(r->progress_flags & PROGRESS_DELAY_TOLD)) {
+		r->progress_flags |= PROGRESS_DELAY_TOLD;
+		report_delay(m, r);
+	}
+	record(m, r);
+}
+
+void queue_dispatch(struct message *m, struct recipient *r)
+{
+	switch ((enum leaf_kind)r->leaf) {
+	case LEAF_USER:
+	case LEAF_REMOTE:
+	case LEAF_COMMAND:
+	case LEAF_FILE: scheduler_add(m, r); break;
+	case LEAF_DISCARD:
+		recipient_set_outcome(
+			r, SLICE("2.0.0"), SLICE("discarded, as the address says"), SLICE("none"));
+		recipient_delivered(m, r, JOB_DELIVERED);
+		break;
+	case LEAF_FAIL: recipient_failed(m, r); break;
+	case LEAF_ADDRESS:
+	case LEAF_DEFER: recipient_deferred(m, r); break;
+	}
+}
