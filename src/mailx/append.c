@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* append.c - see append.h */
+#include "mailx/append.h"
+#include "base/file.h"
+#include "mailx/journal.h"
+#include "mailx/ceilings.h"
+#include "mailx/lock.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static int open_for_append(const char *path, bool *is_new_out)
+{
+	int flags = O_RDWR | O_CLOEXEC | O_NOCTTY, fd;
+
+	for (;;) {
+		fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+		*is_new_out = fd >= 0;
+		if (fd >= 0 || errno != EEXIST)
+			break;
+		fd = open(path, flags);
+		if (fd < 0 && errno == EACCES)
+			fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		if (fd >= 0 || errno != ENOENT)
+			break;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+/* What must come between the end of the folder and a From_ line. */
+static struct slice append_separator(int fd, uint64_t size)
+{
+	char end[2] = "\n\n";
+
+	if (size == 0)
+		return SLICE_EMPTY;
+	if (file_pread_all(
+		    fd, end + (size == 1), (size_t)MIN(size, (uint64_t)2), size - MIN(size, (uint64_t)2)) < 0)
+		return SLICE("\n"); /* not readable for us: one empty line more does no harm */
+	if (end[1] != '\n')
+		return SLICE("\n\n");
+	return end[0] == '\n' ? SLICE_EMPTY : SLICE("\n");
+}
+
+static int append_at(int fd, struct slice separator, struct slice text, uint64_t size)
+{
+	int r = file_pwrite_all(fd, separator, size);
+
+	if (r == 0)
+		r = file_pwrite_all(fd, text, size + separator.len);
+	if (r == 0)
+		r = file_sync(fd);
+	if (r < 0)
+		(void)!ftruncate(fd, (off_t)size); /* as it was; the first failure is the one to report */
+	return r;
+}
+
+static bool is_same_file(const char *path, const struct stat *st)
+{
+	struct stat there;
+
+	return stat(path, &there) == 0 && there.st_ino == st->st_ino && there.st_dev == st->st_dev;
+}
+
+/* -ESTALE: the file was replaced while we waited for the lock. */
+static int append_regular(int fd, const char *path, enum append_kind kind, struct slice text)
+{
+	struct lock lock;
+	struct stat st;
+	int r = lock_take(&lock, fd, path, true, MAILX_LOCK_WAIT_S);
+
+	if (r != LOCK_TAKEN)
+		return r;
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!is_same_file(path, &st))
+		r = -ESTALE;
+	else
+		r = append_at(fd,
+			kind == APPEND_MESSAGES ? append_separator(fd, (uint64_t)st.st_size) : SLICE_EMPTY,
+			text, (uint64_t)st.st_size);
+	lock_release(&lock);
+	return r;
+}
+
+static int append_once(const char *path, enum append_kind kind, struct slice text, bool *is_new_out)
+{
+	bool is_new = false;
+	auto_close int fd = open_for_append(path, &is_new);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	r = S_ISREG(st.st_mode) ? append_regular(fd, path, kind, text) : file_write_all(fd, text);
+	if (r == 0)
+		*is_new_out = is_new;
+	else if (is_new)
+		(void)file_unlink(AT_FDCWD, path); /* empty, and ours */
+	return r;
+}
+
+int append_to_file(const char *path, enum append_kind kind, struct slice text, bool *is_new_out)
+{
+	int r = -ESTALE;
+
+	for (int i = 0; i < 10 && r == -ESTALE; i++) /* replaced each time: something is wrong there */
+		r = append_once(path, kind, text, is_new_out);
+	return r;
+}
+
+int prepend_to_folder(const char *path, struct slice text)
+{
+	auto_pieces struct pieces pieces = PIECES_INIT;
+	bool is_new;
+	auto_close int fd = open_for_append(path, &is_new);
+	struct lock lock;
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = lock_take(&lock, fd, path, true, MAILX_LOCK_WAIT_S);
+	if (r != LOCK_TAKEN)
+		return r;
+	if (fstat(fd, &st) < 0) {
+		r = -errno;
+	} else {
+		pieces_add_literal(&pieces, text);
+		pieces_add_range(&pieces, 0, (uint64_t)st.st_size);
+		r = journal_replace(fd, path, 0, (uint64_t)st.st_size, &pieces);
+	}
+	lock_release(&lock);
+	return r;
+}

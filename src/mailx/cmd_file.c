@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_file.c - commands that put messages into files, and those that change folders */
+#include "base/file.h"
+#include "mailx/append.h"
+#include "mailx/child.h"
+#include "mailx/commands.h"
+#include "mailx/editor.h"
+#include "mailx/keep.h"
+#include "mailx/leave.h"
+#include "mailx/lock.h"
+#include "mailx/reply.h"
+#include "mailx/show.h"
+#include "mailx/summary.h"
+
+/* Tells `"file" [New file] lines/bytes'; false, told, when it could not be written. */
+static bool append_and_tell(struct mailx *mx, const char *path, enum append_kind kind, struct slice text)
+{
+	bool is_new = false;
+	int r = append_to_file(path, kind, text, &is_new);
+
+	if (r == 0) {
+		(void)printf("\"%s\" %s %u/%zu\n", path, is_new ? "[New file]" : "[Appended]",
+			mbox_count_lines(text), text.len);
+		return true;
+	}
+	mailx_error(mx, "cannot write \"%s\": %s", path,
+		r == LOCK_BUSY ? "another program keeps it locked" : strerror(-r));
+	return false;
+}
+
+/* Saving marks the messages; they go on leaving only after they are on disk elsewhere. */
+static enum command_result keep_in_file(
+	struct mailx *mx, const struct msglist *list, const char *written, unsigned mark)
+{
+	auto_buf struct buf text = BUF_INIT(MAILX_TEXT_MAX), path = BUF_INIT(PATH_MAX);
+
+	if (!mailx_file_name(mx, written, &path) || !buf_cstr(&path))
+		return COMMAND_FAILED;
+	if (mx->folder.path && strcmp(buf_cstr(&path), mx->folder.path) == 0) {
+		mailx_error(mx, "\"%s\" is the folder that is open; choose another file", buf_cstr(&path));
+		return COMMAND_FAILED;
+	}
+	for (size_t i = 0; i < list->n; i++)
+		if (keep_message(mx, list->at[i], &mx->saved_fields, &text) < 0)
+			return COMMAND_FAILED;
+	if (!append_and_tell(mx, buf_cstr(&path), APPEND_MESSAGES, buf_slice(&text)))
+		return COMMAND_FAILED;
+	for (size_t i = 0; i < list->n; i++) {
+		struct message *m = &mx->folder.messages.at[list->at[i]];
+		m->flags |= (uint16_t)mark;
+		if (mark)
+			m->flags &= (uint16_t) ~(MESSAGE_PRESERVED | MESSAGE_MBOXED);
+		mx->folder.dot = list->at[i];
+		mx->dot_was_shown = true;
+	}
+	return COMMAND_OK;
+}
+
+enum command_result cmd_save(struct mailx *mx, struct command_args *args)
+{
+	return keep_in_file(mx, &args->list, args->words.n ? args->words.at[0] : "&", MESSAGE_SAVED);
+}
+
+enum command_result cmd_copy(struct mailx *mx, struct command_args *args)
+{
+	return keep_in_file(mx, &args->list, args->words.n ? args->words.at[0] : "&", 0);
+}
+
+static enum command_result keep_by_author(struct mailx *mx, struct command_args *args, unsigned mark)
+{
+	auto_buf struct buf name = BUF_INIT(PATH_MAX), file = BUF_INIT(PATH_MAX);
+
+	reply_author_name(mx, args->list.at[0], &name);
+	if (name.len == 0) {
+		mailx_error(mx, "The author has no name that a file could have");
+		return COMMAND_FAILED;
+	}
+	buf_append_str(&file, vars_on(&mx->vars, "outfolder") ? "+" : "");
+	buf_append(&file, buf_slice(&name));
+	return buf_cstr(&file) ? keep_in_file(mx, &args->list, buf_cstr(&file), mark) : COMMAND_FAILED;
+}
+
+enum command_result cmd_save_author(struct mailx *mx, struct command_args *args)
+{
+	return keep_by_author(mx, args, MESSAGE_SAVED);
+}
+
+enum command_result cmd_copy_author(struct mailx *mx, struct command_args *args)
+{
+	return keep_by_author(mx, args, 0);
+}
+
+enum command_result cmd_folders(struct mailx *mx, struct command_args *args)
+{
+	auto_buf struct buf path = BUF_INIT(PATH_MAX), command = BUF_INIT(PATH_MAX * 2);
+	const char *lister = vars_get(&mx->vars, "LISTER");
+	const char *argv[] = { mailx_shell(mx), "-c", NULL, "sh", NULL, NULL };
+	int r, status;
+
+	if (!mailx_file_name(mx, "+", &path) || !buf_cstr(&path))
+		return COMMAND_FAILED;
+	buf_printf(&command, "%s \"$1\"", lister && *lister ? lister : "ls");
+	argv[2] = buf_cstr(&command);
+	argv[4] = buf_cstr(&path);
+	r = argv[2] ? child_run(&(struct child){ .argv = argv, .in = -1, .out = -1 }, &status)
+		    : -ENAMETOOLONG;
+	if (r < 0)
+		mailx_error(mx, "cannot list the folders: %s", strerror(-r));
+	return r < 0 ? COMMAND_FAILED : COMMAND_OK;
+}
+
+enum command_result cmd_chdir(struct mailx *mx, struct command_args *args)
+{
+	auto_buf struct buf path = BUF_INIT(PATH_MAX);
+
+	if (!mailx_file_name(mx, args->words.n ? args->words.at[0] : "~", &path) || !buf_cstr(&path))
+		return COMMAND_FAILED;
+	if (chdir(buf_cstr(&path)) == 0)
+		return COMMAND_OK;
+	mailx_error(mx, "cannot change to \"%s\": %s", buf_cstr(&path), strerror(errno));
+	return COMMAND_FAILED;
+}
+
+/* The open folder is left before the other one is known to open: its path brings us back. */
+static enum command_result change_folder(struct mailx *mx, const char *written)
+{
+	auto_buf struct buf path = BUF_INIT(PATH_MAX), out = BUF_INIT(MAILX_VALUE_MAX);
+	auto_free char *before = NULL;
+
+	if (!mailx_file_name(mx, written, &path) || !buf_cstr(&path))
+		return COMMAND_FAILED;
+	if (access(buf_cstr(&path), R_OK) < 0) {
+		mailx_error(mx, "cannot open \"%s\": %s", buf_cstr(&path), strerror(errno));
+		return COMMAND_FAILED;
+	}
+	before = mem_dup_str(mx->folder.path);
+	if (!leave_with_changes(mx))
+		return COMMAND_FAILED;
+	if (leave_open_folder(mx, buf_cstr(&path)) != LEAVE_OPENED) {
+		if (leave_open_folder(mx, before) != LEAVE_OPENED)
+			return COMMAND_EXIT;
+		return COMMAND_FAILED;
+	}
+	summary_folder(mx, &out);
+	(void)fwrite(out.at, 1, out.len, stdout);
+	return vars_on(&mx->vars, "header") && mx->folder.messages.n
+		? command_run(mx, SLICE("headers"), false)
+		: COMMAND_OK;
+}
+
+enum command_result cmd_file(struct mailx *mx, struct command_args *args)
+{
+	auto_buf struct buf out = BUF_INIT(MAILX_VALUE_MAX);
+
+	if (args->words.n)
+		return change_folder(mx, args->words.at[0]);
+	summary_folder(mx, &out);
+	(void)fwrite(out.at, 1, out.len, stdout);
+	return COMMAND_OK;
+}
+
+enum command_result cmd_newmail(struct mailx *mx, struct command_args *args)
+{
+	if (!leave_take_new_mail(mx))
+		(void)puts("No new mail.");
+	return COMMAND_OK;
+}
+
+/* The editor shows a copy; what it changes there is not taken back: a mailbox is no scratch paper. */
+static enum command_result edit_copies(struct mailx *mx, struct command_args *args, enum editor_kind kind)
+{
+	static const struct show_options options = {
+		.has_from_line = true, .has_header = true, .is_raw = true
+	};
+
+	for (size_t i = 0; i < args->list.n; i++) {
+		auto_buf struct buf text = BUF_INIT(MAILX_TEXT_MAX), before = BUF_INIT(MAILX_TEXT_MAX);
+		if (show_message(mx, args->list.at[i], &options, &text) < 0)
+			return COMMAND_FAILED;
+		buf_append(&before, buf_slice(&text));
+		if (!editor_change(mx, kind, &text))
+			return COMMAND_FAILED;
+		if (!slice_eq(buf_slice(&before), buf_slice(&text)))
+			mailx_error(mx,
+				"%zu: changes to messages are not kept; save the text from the editor",
+				args->list.at[i] + 1);
+		mx->folder.messages.at[args->list.at[i]].flags |= MESSAGE_READ | MESSAGE_TOUCHED;
+		mx->folder.dot = args->list.at[i];
+		mx->dot_was_shown = true;
+	}
+	return COMMAND_OK;
+}
+
+enum command_result cmd_edit(struct mailx *mx, struct command_args *args)
+{
+	return edit_copies(mx, args, EDITOR_LINE);
+}
+
+enum command_result cmd_visual(struct mailx *mx, struct command_args *args)
+{
+	return edit_copies(mx, args, EDITOR_SCREEN);
+}
+
+enum command_result cmd_quit(struct mailx *mx, struct command_args *args)
+{
+	return COMMAND_QUIT;
+}
+
+enum command_result cmd_exit(struct mailx *mx, struct command_args *args)
+{
+	return COMMAND_EXIT;
+}

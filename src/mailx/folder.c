@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* folder.c - see folder.h */
+#include "mailx/folder.h"
+#include "base/crc32c.h"
+#include "base/file.h"
+#include "mailx/journal.h"
+#include "mailx/ceilings.h"
+#include "mailx/lock.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* Reads [from, to) into the index. The map lives only under the lock, so that nobody shortens the file below
+ * it. */
+static int folder_scan(struct folder *f, uint64_t from, uint64_t to)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), start = from / page * page;
+	struct slice bytes;
+	enum mbox_result r;
+	char *map;
+
+	if (from == to)
+		return FOLDER_OPEN;
+	map = mmap(NULL, to - start, PROT_READ, MAP_PRIVATE, f->fd, (off_t)start);
+	if (map == MAP_FAILED)
+		return -errno;
+	(void)madvise(map, to - start, MADV_SEQUENTIAL); /* advice only */
+	bytes = (struct slice){ map + (from - start), to - from };
+	r = mbox_scan(bytes, from, &f->messages);
+	(void)munmap(map, to - start); /* our own map: cannot fail */
+	if (r != MBOX_OK)
+		return FOLDER_NOT_MBOX;
+	f->size = to;
+	return FOLDER_OPEN;
+}
+
+static int folder_load(struct folder *f)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	f->device = st.st_dev;
+	f->inode = st.st_ino;
+	return folder_scan(f, 0, (uint64_t)st.st_size);
+}
+
+static int folder_open_file(struct folder *f, const char *path)
+{
+	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK; /* a pipe of that name must not hang us */
+	struct stat st;
+
+	f->fd = f->is_read_only ? -1 : open(path, O_RDWR | flags);
+	if (f->fd < 0) {
+		f->fd = open(path, O_RDONLY | flags);
+		f->is_read_only = true;
+	}
+	if (f->fd < 0)
+		return errno == ENOENT ? FOLDER_MISSING : -errno;
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	if (S_ISREG(st.st_mode))
+		return FOLDER_OPEN;
+	f->is_read_only = true;
+	return S_ISCHR(st.st_mode) && st.st_size == 0 ? FOLDER_OPEN
+						      : FOLDER_NOT_FILE; /* /dev/null is empty */
+}
+
+static int folder_open_locked(struct folder *f)
+{
+	struct lock lock;
+	int r = lock_take(&lock, f->fd, f->path, !f->is_read_only, MAILX_LOCK_WAIT_S);
+
+	if (r != LOCK_TAKEN)
+		return r == LOCK_BUSY ? FOLDER_BUSY : r;
+	r = f->is_read_only ? 0 : journal_recover(f->fd, f->path);
+	if (r == 0)
+		r = folder_load(f);
+	lock_release(&lock);
+	return r;
+}
+
+int folder_open(struct folder *f, const char *path, const char *name, bool is_read_only)
+{
+	char real[PATH_MAX];
+	int r;
+
+	*f = FOLDER_CLOSED;
+	f->is_read_only = is_read_only;
+	f->path = mem_dup_str(realpath(path, real) ? real : path);
+	f->name = mem_dup_str(name);
+	r = folder_open_file(f, f->path);
+	if (r == FOLDER_OPEN)
+		r = folder_open_locked(f);
+	if (r != FOLDER_OPEN)
+		folder_close(f);
+	return r;
+}
+
+void folder_close(struct folder *f)
+{
+	mem_free(f->path);
+	mem_free(f->name);
+	mbox_index_free(&f->messages);
+	cleanup_close(&f->fd);
+	*f = FOLDER_CLOSED;
+}
+
+bool folder_has_grown(const struct folder *f)
+{
+	struct stat st;
+
+	return f->fd >= 0 && fstat(f->fd, &st) == 0 && (uint64_t)st.st_size > f->size;
+}
+
+int folder_extend(struct folder *f, size_t *n_new_out)
+{
+	size_t before = f->messages.n;
+	struct lock lock;
+	struct stat st;
+	int r;
+
+	*n_new_out = 0;
+	if (!folder_has_grown(f))
+		return FOLDER_OPEN;
+	r = lock_take(&lock, f->fd, f->path, !f->is_read_only, MAILX_LOCK_WAIT_S);
+	if (r != LOCK_TAKEN)
+		return r == LOCK_BUSY ? FOLDER_BUSY : r;
+	r = fstat(f->fd, &st) < 0 ? -errno : folder_scan(f, f->size, (uint64_t)st.st_size);
+	lock_release(&lock);
+	*n_new_out = f->messages.n - before;
+	return r;
+}
+
+static int folder_read_part(const struct folder *f, size_t index, uint64_t size, struct buf *out)
+{
+	const struct message *m = &f->messages.at[index];
+	char *room = buf_reserve(out, size);
+	int r;
+
+	if (!room)
+		return -EFBIG;
+	r = file_pread_all(f->fd, room, size, m->offset);
+	if (r == -ENODATA)
+		return -ESTALE;
+	if (r < 0)
+		return r;
+	if (crc32c(0, (struct slice){ room, m->head_size }) != m->head_crc)
+		return -ESTALE;
+	buf_grew(out, size);
+	return 0;
+}
+
+int folder_read(const struct folder *f, size_t index, struct buf *out)
+{
+	return folder_read_part(f, index, f->messages.at[index].size, out);
+}
+
+int folder_read_head(const struct folder *f, size_t index, struct buf *out)
+{
+	return folder_read_part(f, index, f->messages.at[index].head_size, out);
+}
+
+uint32_t folder_count_lines(struct folder *f, size_t index)
+{
+	struct message *m = &f->messages.at[index];
+	auto_buf struct buf text = BUF_INIT(MAILX_TEXT_MAX);
+
+	if (m->n_lines == 0 && folder_read(f, index, &text) == 0)
+		m->n_lines = mbox_count_lines(buf_slice(&text));
+	return m->n_lines;
+}
+
+struct message_parts message_split(struct slice text, size_t head_size)
+{
+	struct slice head = slice_first(text, head_size), body = slice_from(text, head_size);
+	struct message_parts parts = { .from_line = slice_first(head, slice_find(head, '\n')) };
+
+	parts.header = slice_from(head, parts.from_line.len + 1);
+	slice_skip(&body, '\r');
+	slice_skip(&body, '\n');
+	if (body.len == 1 && body.at[0] == '\n')
+		body.len = 0;
+	else if (body.len >= 2 && body.at[body.len - 1] == '\n' && body.at[body.len - 2] == '\n')
+		body.len--;
+	parts.body = body;
+	return parts;
+}

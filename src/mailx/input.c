@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* input.c - see input.h */
+#include "mailx/input.h"
+#include "base/file.h"
+#include "mailx/ceilings.h"
+#include <histedit.h>
+#include <signal.h>
+
+struct input_editor {
+	EditLine *edit;
+	History *history;
+	const char *prompt;
+};
+
+static volatile sig_atomic_t was_interrupted, was_hung_up;
+
+static void on_interrupt(int signal_number)
+{
+	(void)signal_number;
+	was_interrupted = 1;
+}
+
+static void on_hangup(int signal_number)
+{
+	(void)signal_number;
+	was_hung_up = 1;
+}
+
+void input_catch_signals(bool is_ignoring)
+{
+	/* No SA_RESTART: a read must come back. */
+	struct sigaction interrupt = { .sa_handler = is_ignoring ? SIG_IGN : on_interrupt };
+	struct sigaction hangup = { .sa_handler = on_hangup }, before;
+
+	if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+		(void)sigaction(SIGINT, &interrupt, NULL); /* a valid signal: cannot fail */
+	if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+		(void)sigaction(SIGHUP, &hangup, NULL);
+	(void)sigaction(SIGTERM, &hangup, NULL);
+}
+
+bool input_take_interrupt(void)
+{
+	bool was = was_interrupted;
+
+	was_interrupted = 0;
+	return was;
+}
+
+bool input_has_hangup(void)
+{
+	return was_hung_up;
+}
+
+void input_init(struct input *in)
+{
+	const char *term = getenv("TERM");
+
+	*in = (struct input){ .is_tty = isatty(STDIN_FILENO), .pending = BUF_INIT(MAILX_TEXT_MAX) };
+	in->wants_editor = in->is_tty && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+static char *editor_prompt(EditLine *edit)
+{
+	struct input_editor *editor = NULL;
+
+	(void)el_get(edit, EL_CLIENTDATA, &editor);		  /* set right after it was made */
+	return (char *)(uintptr_t)(editor ? editor->prompt : ""); /* libedit does not write there */
+}
+
+static struct input_editor *editor_new(void)
+{
+	struct input_editor *editor = mem_new(sizeof(*editor));
+	HistEvent event;
+
+	editor->prompt = "";
+	editor->edit = el_init("mail", stdin, stdout, stderr);
+	editor->history = history_init();
+	if (!editor->edit || !editor->history) {
+		mem_free(editor);
+		return NULL;
+	}
+	(void)history(editor->history, &event, H_SETSIZE, 500);
+	(void)history(editor->history, &event, H_SETUNIQUE, 1);
+	(void)el_set(editor->edit, EL_CLIENTDATA, editor);
+	(void)el_set(editor->edit, EL_EDITOR, "emacs");
+	(void)el_set(editor->edit, EL_PROMPT, editor_prompt);
+	(void)el_set(editor->edit, EL_HIST, history, editor->history);
+	(void)el_set(editor->edit, EL_BIND, "^I", "ed-insert", NULL);
+	(void)el_set(editor->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
+	(void)el_source(editor->edit, NULL); /* ~/.editrc; most people have none */
+	return editor;
+}
+
+void input_deinit(struct input *in)
+{
+	if (in->editor) {
+		history_end(in->editor->history);
+		el_end(in->editor->edit);
+		mem_free(in->editor);
+	}
+	buf_free(&in->pending);
+	*in = (struct input){ .is_at_end = true };
+}
+
+void input_remember(struct input *in, const char *line)
+{
+	HistEvent event;
+
+	if (in->editor && *line)
+		(void)history(in->editor->history, &event, H_ENTER, line);
+}
+
+static enum input_result editor_line(
+	struct input *in, const char *prompt, const char *initial, struct buf *line_out)
+{
+	const char *line;
+	int length = 0;
+
+	in->editor->prompt = prompt;
+	if (initial && *initial)
+		el_push(in->editor->edit, initial);
+	line = el_gets(in->editor->edit, &length);
+	if (!line || length <= 0)
+		return was_hung_up ? INPUT_HANGUP : input_take_interrupt() ? INPUT_INTERRUPT : INPUT_END;
+	if (line[length - 1] == '\n')
+		length--;
+	buf_append(line_out, (struct slice){ line, (size_t)length });
+	return INPUT_LINE;
+}
+
+/* Hands out the first line of what is pending; at the end also one without LF. */
+static bool take_pending(struct input *in, struct buf *line_out)
+{
+	struct slice all = buf_slice(&in->pending);
+	size_t n = slice_find(all, '\n');
+
+	if (n == all.len && !(in->is_at_end && n))
+		return false;
+	buf_append(line_out, slice_first(all, n));
+	buf_drop_front(&in->pending, MIN(n + 1, all.len));
+	return true;
+}
+
+static enum input_result plain_line(struct input *in, struct buf *line_out)
+{
+	while (!take_pending(in, line_out)) {
+		char chunk[65536];
+		ssize_t n;
+		if (was_hung_up)
+			return INPUT_HANGUP;
+		if (in->is_at_end)
+			return INPUT_END;
+		n = read(STDIN_FILENO, chunk, in->is_tty ? 4096 : sizeof(chunk));
+		if (n < 0 && errno == EINTR && was_hung_up)
+			return INPUT_HANGUP;
+		if (n < 0 && errno == EINTR && input_take_interrupt()) {
+			buf_clear(&in->pending);
+			return INPUT_INTERRUPT;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 && in->is_tty && in->pending.len == 0)
+			return INPUT_END; /* ^D: the next read may find more */
+		if (n <= 0)
+			in->is_at_end = true;
+		else
+			buf_append(&in->pending, (struct slice){ chunk, (size_t)n });
+		if (!buf_ok(&in->pending))
+			return INPUT_END;
+	}
+	in->is_at_end = in->is_at_end && !in->is_tty; /* a terminal goes on after a ^D in a line */
+	return INPUT_LINE;
+}
+
+enum input_result input_line(struct input *in, const char *prompt, const char *initial, struct buf *line_out)
+{
+	enum input_result r;
+
+	buf_clear(line_out);
+	if (in->wants_editor && !in->editor) {
+		in->editor = editor_new();
+		in->wants_editor = in->editor != NULL;
+	}
+	if (in->wants_editor) {
+		r = editor_line(in, prompt, initial, line_out);
+	} else {
+		if (initial)
+			buf_append_str(line_out, initial);
+		if (in->is_tty)
+			(void)printf("%s%s", prompt, initial ? initial : "");
+		(void)fflush(stdout);
+		r = plain_line(in, line_out);
+	}
+	if (r == INPUT_INTERRUPT || (r == INPUT_END && in->is_tty && *prompt))
+		(void)fputs("\n", stdout); /* the cursor stands behind the prompt or ^C */
+	return r;
+}
+
+int input_rest(struct input *in, struct buf *out)
+{
+	buf_append(out, buf_slice(&in->pending));
+	buf_clear(&in->pending);
+	if (in->is_at_end)
+		return buf_ok(out) ? 0 : -EFBIG;
+	in->is_at_end = true;
+	return file_read_all(STDIN_FILENO, out);
+}

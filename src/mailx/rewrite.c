@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rewrite.c - see rewrite.h */
+#include "mailx/rewrite.h"
+#include "base/file.h"
+#include "mailx/journal.h"
+#include "mailx/ceilings.h"
+#include "mailx/lock.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static bool message_needs_writing(const struct message *m)
+{
+	return (m->flags & MESSAGE_DELETED) || (m->flags & MESSAGE_STORED) != m->stored;
+}
+
+static bool folder_needs_writing(const struct folder *f)
+{
+	for (size_t i = 0; i < f->messages.n; i++)
+		if (message_needs_writing(&f->messages.at[i]))
+			return true;
+	return false;
+}
+
+/* The head with its Status: lines replaced by the present flags; they stand where the first of them stood,
+ * else at the end. */
+static void new_head(struct slice head, unsigned flags, struct buf *out)
+{
+	bool is_done = false, is_dropping = false;
+	struct slice rest = head;
+
+	while (rest.len) {
+		size_t n = MIN(slice_find(rest, '\n') + 1, rest.len);
+		struct slice line = slice_first(rest, n);
+		bool is_status = mbox_is_status_line(line);
+		rest = slice_from(rest, n);
+		if (is_status && !is_done)
+			mbox_status_lines(flags, out);
+		is_done = is_done || is_status;
+		is_dropping = is_status || (is_dropping && (line.at[0] == ' ' || line.at[0] == '\t'));
+		if (!is_dropping)
+			buf_append(out, line);
+	}
+	if (!is_done)
+		mbox_status_lines(flags, out);
+}
+
+/* One kept message; its head is checked in any case, so that we never cut a file that changed under us. */
+static int plan_message(const struct folder *f, size_t index, struct buf *head, struct pieces *plan)
+{
+	const struct message *m = &f->messages.at[index];
+	auto_buf struct buf changed = BUF_INIT(MAILX_TEXT_MAX);
+	int r;
+
+	buf_clear(head);
+	r = folder_read_head(f, index, head);
+	if (r < 0 || (m->flags & MESSAGE_DELETED))
+		return r;
+	if (!message_needs_writing(m)) {
+		pieces_add_range(plan, m->offset, m->size);
+		return 0;
+	}
+	new_head(buf_slice(head), m->flags, &changed);
+	if (!buf_ok(&changed))
+		return -EFBIG;
+	pieces_add_literal(plan, buf_slice(&changed));
+	pieces_add_range(plan, m->offset + m->head_size, m->size - m->head_size);
+	return 0;
+}
+
+static int plan_folder(const struct folder *f, uint64_t size, struct pieces *plan)
+{
+	auto_buf struct buf head = BUF_INIT(MAILX_TEXT_MAX);
+
+	for (size_t i = 0; i < f->messages.n; i++) {
+		int r = plan_message(f, i, &head, plan);
+		if (r < 0)
+			return r;
+	}
+	pieces_add_range(plan, f->size, size - f->size);
+	return 0;
+}
+
+/* The open file is still the one at path, and at least as long as we know it. */
+static bool folder_is_same(const struct folder *f, uint64_t *size_out)
+{
+	struct stat there, ours;
+
+	if (stat(f->path, &there) < 0 || fstat(f->fd, &ours) < 0 || there.st_ino != ours.st_ino ||
+		there.st_dev != ours.st_dev || (uint64_t)ours.st_size < f->size)
+		return false;
+	*size_out = (uint64_t)ours.st_size;
+	return true;
+}
+
+/* A file that is ours alone, in a directory where we may make and replace files. */
+static bool may_rename(const struct folder *f)
+{
+	struct slice path = slice_of(f->path);
+	auto_free char *dir = slice_dup(slice_first(path, slice_rfind(path, '/')));
+	struct stat file, parent;
+
+	if (f->is_system || path.at[0] != '/' || fstat(f->fd, &file) < 0 ||
+		stat(*dir ? dir : "/", &parent) < 0)
+		return false;
+	return file.st_nlink == 1 && file.st_uid == geteuid() && parent.st_uid == geteuid() &&
+		faccessat(AT_FDCWD, *dir ? dir : "/", W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+static int rewrite_aside(int fd, const char *aside, const struct pieces *pieces)
+{
+	auto_close int to = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
+	uint32_t crc;
+	int r;
+
+	if (to < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	(void)!fchown(to, (uid_t)-1, st.st_gid); /* a group we are not in cannot be kept */
+	if (fchmod(to, st.st_mode & 07777) < 0)
+		return -errno;
+	r = pieces_write(pieces, fd, to, 0, &crc);
+	return r == 0 ? file_sync(to) : r;
+}
+
+int rewrite_by_rename(int fd, const char *path, const struct pieces *pieces)
+{
+	auto_buf struct buf aside = BUF_INIT(PATH_MAX * 2);
+	struct slice name = slice_of(path);
+	auto_free char *dir = slice_dup(slice_first(name, slice_rfind(name, '/') + 1));
+	auto_close int dirfd = open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	buf_printf(&aside, "%s.%d.new", path, (int)getpid());
+	if (!buf_cstr(&aside))
+		return -ENAMETOOLONG;
+	r = dirfd < 0 ? -errno : rewrite_aside(fd, buf_cstr(&aside), pieces);
+	if (r == 0)
+		r = file_rename(AT_FDCWD, buf_cstr(&aside), AT_FDCWD, path);
+	if (r < 0) {
+		if (r != -EEXIST)
+			(void)file_unlink(AT_FDCWD, buf_cstr(&aside)); /* the first failure is what counts */
+		return r;
+	}
+	return file_sync_dir(dirfd);
+}
+
+static int rewrite_apply(struct folder *f, struct pieces *plan, uint64_t old_size)
+{
+	uint64_t offset;
+
+	if (may_rename(f))
+		return rewrite_by_rename(f->fd, f->path, plan);
+	offset = pieces_trim_unchanged(plan);
+	return journal_replace(f->fd, f->path, offset, old_size, plan);
+}
+
+static int rewrite_locked(struct folder *f, bool remove_empty, struct rewrite_outcome *outcome)
+{
+	auto_pieces struct pieces plan = PIECES_INIT;
+	uint64_t size;
+	int r;
+
+	if (!folder_is_same(f, &size))
+		return REWRITE_CHANGED;
+	r = plan_folder(f, size, &plan);
+	if (r < 0)
+		return r == -ESTALE ? REWRITE_CHANGED : r;
+	outcome->has_new_mail = size > f->size;
+	outcome->is_empty = plan.n == 0;
+	if (plan.n == 0 && remove_empty && file_unlink(AT_FDCWD, f->path) == 0)
+		return REWRITE_DONE;
+	r = rewrite_apply(f, &plan, size);
+	return r < 0 ? r : REWRITE_DONE;
+}
+
+int rewrite_folder(struct folder *f, bool remove_empty, struct rewrite_outcome *outcome_out)
+{
+	struct rewrite_outcome outcome = { .is_empty = f->messages.n == 0,
+		.has_new_mail = folder_has_grown(f) };
+	struct lock lock;
+	int r = REWRITE_DONE;
+
+	if (folder_needs_writing(f)) {
+		r = f->is_read_only ? -EROFS : lock_take(&lock, f->fd, f->path, true, MAILX_LOCK_WAIT_S);
+		if (r == LOCK_BUSY)
+			return REWRITE_BUSY;
+		if (r < 0)
+			return r;
+		r = rewrite_locked(f, remove_empty, &outcome);
+		lock_release(&lock);
+	}
+	if (r == REWRITE_DONE)
+		*outcome_out = outcome;
+	return r;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vars.c - a sorted array of names and values: some dozens at most, so looking up is a binary search */
+#include "mailx/vars.h"
+#include "mailx/ceilings.h"
+
+/* clang-format off */
+const struct var_known vars_known[] = {
+	{ "DEAD", NULL, "file for text that could not be sent (default ~/dead.letter)" },
+	{ "EDITOR", NULL, "editor of `edit' and ~e (default ed)" },
+	{ "LISTER", NULL, "command of `folders' (default ls)" },
+	{ "MBOX", NULL, "file for messages that were read (default ~/mbox)" },
+	{ "PAGER", NULL, "shows what is longer than crt lines (default more)" },
+	{ "SHELL", NULL, "runs commands (default /bin/sh)" },
+	{ "VISUAL", NULL, "editor of `visual' and ~v (default vi)" },
+	{ "allnet", NULL, "addresses match by their local part alone" },
+	{ "append", NULL, "mbox grows at its end, not at its start" },
+	{ "ask", NULL, "= asksub" },
+	{ "askatend", NULL, "ask for Cc and Bcc after the text" },
+	{ "askbcc", NULL, "ask for blind copies" },
+	{ "askcc", NULL, "ask for copies" },
+	{ "asksub", "", "ask for the subject" },
+	{ "autobcc", NULL, "addresses that get a blind copy of everything" },
+	{ "autocc", NULL, "addresses that get a copy of everything" },
+	{ "autoinc", NULL, "= newmail" },
+	{ "autoprint", NULL, "show the next message after `delete'" },
+	{ "bang", NULL, "! in a shell command stands for the last one" },
+	{ "bsdcompat", NULL, "accepted: this layout is the built-in one" },
+	{ "cmd", NULL, "command of a bare `pipe'" },
+	{ "crt", NULL, "lines from which the pager is used (empty: the screen's)" },
+	{ "debug", NULL, "show what would be sent, send nothing" },
+	{ "dot", NULL, "a line with a single dot ends the text (from a terminal)" },
+	{ "emptybox", NULL, "= keep" },
+	{ "encoding", NULL, "8bit or quoted-printable for text that is not ASCII (default 8bit)" },
+	{ "escape", "~", "first character of escapes; empty: none" },
+	{ "flipr", NULL, "exchange `reply' and `Reply'" },
+	{ "folder", NULL, "directory of +file" },
+	{ "from", NULL, "address of the author" },
+	{ "fullnames", NULL, "keep names of addresses in replies" },
+	{ "header", "", "show a summary at the start" },
+	{ "hold", NULL, "messages that were read stay in the system mailbox" },
+	{ "hostname", NULL, "domain of local addresses in headers" },
+	{ "ignore", NULL, "interrupts print @ while a text is typed" },
+	{ "ignoreeof", NULL, "end of file does not end the text" },
+	{ "indentprefix", "\t", "put before quoted lines by ~m" },
+	{ "keep", NULL, "an empty mailbox is truncated, not removed" },
+	{ "keepsave", NULL, "saved messages stay in the mailbox" },
+	{ "markanswered", NULL, "answered messages are marked" },
+	{ "metoo", NULL, "replies go to oneself too" },
+	{ "mta", NULL, "= sendmail" },
+	{ "newmail", NULL, "take in mail that arrives in a session" },
+	{ "onehop", NULL, "accepted, no effect" },
+	{ "ORGANIZATION", NULL, "Organization: field" },
+	{ "outfolder", NULL, "record and Copy files lie in the folder directory" },
+	{ "page", NULL, "a form feed after each piped message" },
+	{ "print-alternatives", NULL, "show all parts of multipart/alternative" },
+	{ "prompt", "& ", "what asks for a command; empty: nothing" },
+	{ "quiet", NULL, "no banner" },
+	{ "quote", NULL, "replies begin with the quoted message" },
+	{ "record", NULL, "file that keeps what was sent" },
+	{ "replyto", NULL, "Reply-To: field" },
+	{ "Replyall", NULL, "= flipr" },
+	{ "save", "", "interrupted text goes to DEAD" },
+	{ "screen", NULL, "rows of a summary page" },
+	{ "sendcharsets", "utf-8", "character sets tried in order for text that is not ASCII" },
+	{ "sendmail", NULL, "the program that takes the message" },
+	{ "sendwait", "", "wait for that program and report its result" },
+	{ "showname", NULL, "names instead of addresses in the summary" },
+	{ "showto", NULL, "`To x' in the summary for one's own messages" },
+	{ "sign", NULL, "text of ~a" },
+	{ "Sign", NULL, "text of ~A" },
+	{ "signature", NULL, "file that ends each text" },
+	{ "skipemptybody", NULL, "do not send an empty text" },
+	{ "searchheaders", NULL, "/field:text searches that field" },
+	{ "toplines", "5", "lines of `top'" },
+	{ "ttycharset", NULL, "character set of the terminal (default: the locale's)" },
+	{ "verbose", NULL, "tell what is done; sendmail gets -v" },
+	{ "writebackedited", NULL, "`edit' changes the message in the folder" },
+	{ NULL, NULL, NULL },
+};
+/* clang-format on */
+
+static const char *const imported[] = {
+	"DEAD", "EDITOR", "LISTER", "MBOX", "PAGER", "SHELL",
+	"VISUAL", /* POSIX, mailx, ENVIRONMENT VARIABLES */
+};
+
+static const struct var_known *vars_row(const char *name)
+{
+	for (const struct var_known *row = vars_known; row->name; row++)
+		if (strcmp(row->name, name) == 0)
+			return row;
+	return NULL;
+}
+
+/* The name that stands for all synonyms. */
+static const char *vars_canonical(const char *name)
+{
+	const struct var_known *row = vars_row(name);
+
+	return row && strncmp(row->help, "= ", 2) == 0 ? row->help + 2 : name;
+}
+
+/* True when it is there; *index_out is its place, or where it belongs. */
+static bool vars_find(const struct vars *v, const char *name, size_t *index_out)
+{
+	size_t low = 0, high = v->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(v->at[middle].name, name);
+		if (order == 0) {
+			*index_out = middle;
+			return true;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*index_out = low;
+	return false;
+}
+
+void vars_init(struct vars *v)
+{
+	*v = (struct vars){ 0 };
+	for (const struct var_known *row = vars_known; row->name; row++)
+		if (row->initial)
+			vars_set(v, row->name, row->initial);
+	if (getenv("POSIXLY_CORRECT"))
+		vars_set(v, "prompt", "? ");
+}
+
+void vars_import(struct vars *v, char *const *environment)
+{
+	for (; *environment; environment++) {
+		struct slice value = slice_of(*environment), name;
+		if (!slice_cut(&value, '=', &name))
+			continue;
+		for (size_t i = 0; i < ARRAY_LEN(imported); i++)
+			if (slice_eq(name, slice_of(imported[i])))
+				vars_set(v, imported[i], value.at);
+	}
+}
+
+void vars_deinit(struct vars *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		mem_free(v->at[i].name);
+		mem_free(v->at[i].value);
+	}
+	mem_free(v->at);
+	*v = (struct vars){ 0 };
+}
+
+const char *vars_get(const struct vars *v, const char *name)
+{
+	size_t i;
+
+	return vars_find(v, vars_canonical(name), &i) ? v->at[i].value : NULL;
+}
+
+unsigned vars_number(const struct vars *v, const char *name, unsigned fallback)
+{
+	const char *value = vars_get(v, name);
+	uint64_t number;
+
+	return value && slice_to_u64(slice_of(value), INT_MAX, &number) ? (unsigned)number : fallback;
+}
+
+static void vars_insert(struct vars *v, size_t i, const char *name)
+{
+	if (v->n == v->cap) {
+		size_t cap = v->cap ? v->cap * 2 : 64;
+		struct var *at = mem_new_array(cap, sizeof(*at));
+		if (v->n)
+			memcpy(at, v->at, v->n * sizeof(*at));
+		mem_free(v->at);
+		v->at = at;
+		v->cap = cap;
+	}
+	memmove(v->at + i + 1, v->at + i, (v->n - i) * sizeof(*v->at));
+	v->at[i] = (struct var){ .name = mem_dup_str(name) };
+	v->n++;
+}
+
+void vars_set(struct vars *v, const char *name, const char *value)
+{
+	char *copy = mem_dup_str(value);
+	size_t i;
+
+	name = vars_canonical(name);
+	if (!vars_find(v, name, &i))
+		vars_insert(v, i, name);
+	if (v->pins_hold && v->at[i].is_pinned) {
+		mem_free(copy);
+		return;
+	}
+	mem_free(v->at[i].value);
+	v->at[i].value = copy;
+}
+
+void vars_unset(struct vars *v, const char *name)
+{
+	size_t i;
+
+	if (!vars_find(v, vars_canonical(name), &i) || (v->pins_hold && v->at[i].is_pinned))
+		return;
+	mem_free(v->at[i].name);
+	mem_free(v->at[i].value);
+	v->n--;
+	memmove(v->at + i, v->at + i + 1, (v->n - i) * sizeof(*v->at));
+}
+
+bool vars_assign(struct vars *v, const char *assignment)
+{
+	struct slice value = slice_of(assignment), name;
+	bool has_value = slice_cut(&value, '=', &name);
+	auto_free char *word = slice_dup(has_value ? name : value);
+
+	if (*word == '\0')
+		return false;
+	if (!has_value && strncmp(word, "no", 2) == 0 && word[2] && !vars_row(word))
+		vars_unset(v, word + 2);
+	else
+		vars_set(v, word, has_value ? value.at : "");
+	return true;
+}
+
+bool vars_assign_pinned(struct vars *v, const char *assignment)
+{
+	struct slice name = slice_of(assignment);
+	auto_free char *word = slice_dup(slice_first(name, slice_find(name, '=')));
+	size_t i;
+
+	if (!vars_assign(v, assignment))
+		return false;
+	if (vars_find(v, vars_canonical(word), &i))
+		v->at[i].is_pinned = true;
+	return true;
+}
+
+void vars_list(const struct vars *v, struct buf *out)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (*v->at[i].value)
+			buf_printf(out, "%s=\"%s\"\n", v->at[i].name, v->at[i].value);
+		else
+			buf_printf(out, "%s\n", v->at[i].name);
+	}
+}
