@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.h - carries jobs to one destination: finds its hosts, connects to them in turn, speaks SMTP
+ *
+ * A session outlives a connection: when a host is not to be had and has accepted nothing, it goes on to the
+ * next. One job at a time; between jobs it is idle. Layer: role smtp. Tests: test_relay.c.
+ */
+#pragma once
+#include "smtp/lane.h"
+
+struct session;
+
+/* Starts with a first job. */
+struct session *session_new(struct lane *lane, struct job *job);
+/* The session is idle. */
+void session_give_job(struct session *s, struct job *job);
+/* The chunk that was asked for is in the job. */
+void session_content_came(struct session *s);
+/* The server may have taken responsibility by now: the answer must be waited for. */
+bool session_is_committed(const struct session *s);
+/* Ends at once; its job, if any, is taken from it without results and left to the caller. */
+void session_abort(struct session *s);
+
+/* For the lane: idle sessions are in two lists. */
+struct session *session_of_lane_node(struct list *node);
+struct session *session_of_idle_node(struct list *node);
+struct session *session_of_node(struct list *node);
+struct job *session_job(const struct session *s);
+void session_set_idle(struct session *s); /* into both lists, with a deadline */
+void session_quit(struct session *s);	  /* says QUIT and ends when that is answered */

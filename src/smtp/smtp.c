@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smtp.c - the role: what is opened before the jail, queue's messages, reload and stop; see smtp.h */
+#include "smtp/smtp.h"
+#include "base/log.h"
+#include "ipc/role.h"
+#include "smtp/relay.h"
+
+/* Below the 10 s after which the supervisor kills: who waits for a server's verdict that long has a duplicate
+ * on its conscience, no loss. */
+#define STOP_MS 8000
+
+static struct relay relay; /* one per process */
+static uv_timer_t stop_timer;
+
+static void on_job_begin(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)fd;
+	relay_job_begin(&relay, ch, &m->JOB_BEGIN);
+}
+
+static void on_job_rcpt(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)ch, (void)fd;
+	relay_job_rcpt(&relay, &m->JOB_RCPT);
+}
+
+static void on_job_content(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)ch, (void)fd;
+	relay_job_content(&relay, &m->JOB_CONTENT);
+}
+
+static void on_job_cancel(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)ch, (void)fd;
+	relay_job_cancel(&relay, &m->JOB_CANCEL);
+}
+
+static const msg_handler handlers[MSG_TYPE_COUNT] = {
+	[MSG_JOB_BEGIN] = on_job_begin,
+	[MSG_JOB_RCPT] = on_job_rcpt,
+	[MSG_JOB_CONTENT] = on_job_content,
+	[MSG_JOB_CANCEL] = on_job_cancel,
+};
+
+static int before_jail(struct role_process *rp)
+{
+	struct dns *dns;
+	int r = dns_open(rp->config->smtp_resolv_conf, rp->config->smtp_hosts_file, &dns);
+
+	if (r < 0) {
+		log_error("the DNS resolver cannot be set up with %s and %s", rp->config->smtp_resolv_conf,
+			rp->config->smtp_hosts_file);
+		return r;
+	}
+	relay_init(&relay, rp->loop, rp->config, dns);
+	relay.user = rp;
+	return 0;
+}
+
+static int after_jail(struct role_process *rp)
+{
+	return dns_start(relay.dns, rp->loop);
+}
+
+static void on_peer_gone(struct role_process *rp, struct channel *ch)
+{
+	(void)rp;
+	if (ch->peer == ROLE_QUEUE)
+		relay_drop_all(&relay);
+}
+
+static void on_reload(struct role_process *rp)
+{
+	relay.config = rp->config;
+}
+
+static void on_stopped(struct relay *r)
+{
+	role_exit(r->user, 0);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+	(void)timer;
+	role_exit(relay.user, 0);
+}
+
+static void on_stop(struct role_process *rp)
+{
+	CHECK(uv_timer_init(rp->loop, &stop_timer) == 0);
+	CHECK(uv_timer_start(&stop_timer, on_stop_timer, STOP_MS, 0) == 0);
+	relay.on_stopped = on_stopped;
+	relay_stop(&relay);
+}
+
+int smtp_main(int argc, char **argv)
+{
+	static const struct jail jail = { .empty_root = true, .may_connect = true };
+	static const struct role_hooks hooks = {
+		.role = ROLE_SMTP,
+		.handlers = handlers,
+		.jail = &jail,
+		.before_jail = before_jail,
+		.after_jail = after_jail,
+		.on_peer_gone = on_peer_gone,
+		.on_reload = on_reload,
+		.on_stop = on_stop,
+	};
+
+	return role_main(&hooks, argc, argv);
+}
