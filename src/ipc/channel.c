@@ -225,8 +225,9 @@ static void channel_update_poll(struct channel *ch)
 {
 	int events = (ch->is_paused ? 0 : UV_READABLE) | (ch->out.len > ch->out_done ? UV_WRITABLE : 0);
 
-	if (ch->is_closing)
+	if (ch->is_closing || events == ch->polled)
 		return;
+	ch->polled = events;
 	if (events)
 		CHECK(uv_poll_start(&ch->poll, events, on_poll) == 0);
 	else
@@ -409,9 +410,10 @@ void channel_pause(struct channel *ch, bool paused)
 	ch->is_paused = paused;
 	/* Frames already received must not wait for new bytes: a socket is writable soon, and that turn
 	 * handles them. */
-	if (!paused && !ch->in_handler && ch->in.len)
+	if (!paused && !ch->in_handler && ch->in.len) {
+		ch->polled = -1;
 		CHECK(uv_poll_start(&ch->poll, UV_WRITABLE, on_resume) == 0);
-	else
+	} else
 		channel_update_poll(ch);
 }
 

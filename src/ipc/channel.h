@@ -39,6 +39,7 @@ struct channel {
 	pid_t peer_pid;
 	const struct channel_hooks *hooks;
 	struct buf in, out;
+	int polled;	   /* what the loop watches; -1: something else for one turn */
 	size_t out_done;   /* bytes of out already sent */
 	struct list dirty; /* among those with something to send this turn */
 	int fds_in[8];	   /* received, not yet claimed by a frame */

@@ -37,10 +37,10 @@ static void log_to_role(enum log_level level, struct slice line, void *user)
 		int n = snprintf(text, sizeof(text), "%" PRIu64 " log lines were dropped", rp->log_dropped);
 		rp->log_dropped = 0;
 		SEND(rp->log, LOG_LINE, .level = LOG_LEVEL_WARNING, .wall_us = clock_wall_us(),
-			.pid = (uint32_t)getpid(), .line = { text, (size_t)n });
+			.pid = rp->pid, .line = { text, (size_t)n });
 	}
-	SEND(rp->log, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(),
-		.pid = (uint32_t)getpid(), .line = line);
+	SEND(rp->log, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(), .pid = rp->pid,
+		.line = line);
 }
 
 static enum log_level level_from_config(const struct config *c)
@@ -323,6 +323,7 @@ int role_main(const struct role_hooks *hooks, int argc, char **argv)
 	int r;
 
 	rp->hooks = hooks;
+	rp->pid = (uint32_t)getpid();
 	rp->loop = uv_default_loop();
 	log_set_sink(log_to_role, rp);
 	merge_handlers(hooks);

@@ -49,6 +49,7 @@ struct role_process {
 	void *state; /* the role's own */
 	struct channel *control, *log;
 	struct channel *peers[ROLE_COUNT][ROLE_MAX_INSTANCES]; /* NULL: not there at the moment */
+	uint32_t pid;					       /* asked once: each log line carries it */
 	uint64_t log_dropped;
 	int landlock_abi;
 	bool is_stopping;

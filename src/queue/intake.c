@@ -252,10 +252,11 @@ static struct slice keep(struct intake *in, struct slice s)
 	return copy;
 }
 
-static struct slice printf_keep(struct intake *in, const char *fmt, unsigned number)
+/* "uid 1000" */
+static struct slice keep_uid(struct intake *in, uid_t uid)
 {
-	char text[64];
-	int n = snprintf(text, sizeof(text), fmt, number);
+	char text[32];
+	int n = snprintf(text, sizeof(text), "uid %u", (unsigned)uid);
 
 	return keep(in, (struct slice){ text, (size_t)MAX(n, 0) });
 }
@@ -267,7 +268,7 @@ static void identify_client(struct intake *in, struct channel *ch)
 
 	in->uid = ch->peer_uid;
 	in->env.id = queue_new_id();
-	in->env.login = printf_keep(in, "uid %u", (unsigned)ch->peer_uid);
+	in->env.login = keep_uid(in, ch->peer_uid);
 	in->env.protocol = SLICE("local");
 	if (in->env.id == 0) {
 		refuse(in, 452, "4.3.1", "Insufficient system storage");

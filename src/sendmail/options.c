@@ -9,9 +9,13 @@ struct parse {
 	char *complaint;
 };
 
-static bool complain(struct parse *p, const char *fmt, const char *what)
+static bool PRINTF_LIKE(2, 3) complain(struct parse *p, const char *fmt, ...)
 {
-	(void)snprintf(p->complaint, 256, fmt, what);
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(p->complaint, 256, fmt, args); /* cut when too long: it is for reading */
+	va_end(args);
 	return false;
 }
 

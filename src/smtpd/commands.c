@@ -103,7 +103,7 @@ static void run_verb(struct session *s, const struct smtp_command *c, bool more_
 	if (v->is_last && more_follows) {
 		log_info("improper command pipelining after %.*s from " CLIENT_FMT, SLICE_ARG(c->word),
 			s->client_ip);
-		session_end(s, bad_sync.code, bad_sync.status, bad_sync.text);
+		session_finish(s, bad_sync.code, bad_sync.status, bad_sync.text);
 		return;
 	}
 	if (s->state & v->states)

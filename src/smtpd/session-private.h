@@ -26,7 +26,7 @@ void session_count_error(struct session *s);
 /* Without a command behind it: greeting, 354. */
 void session_say(struct session *s, int code, const char *status, struct slice text);
 /* 421 and similar: said whatever the client asked, and the last thing said. */
-void session_end(struct session *s, int code, const char *status, const char *text);
+void session_finish(struct session *s, int code, const char *status, const char *text);
 /* "unknown[192.0.2.1]" */
 #define CLIENT_FMT "unknown[%s]"
 /* In Postfix's words; id 0: NOQUEUE; NO_PATH where it is not known, or is about no single recipient. */

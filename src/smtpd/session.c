@@ -110,7 +110,7 @@ void session_say(struct session *s, int code, const char *status, struct slice t
 	s->world->hooks->has_news(s);
 }
 
-void session_end(struct session *s, int code, const char *status, const char *text)
+void session_finish(struct session *s, int code, const char *status, const char *text)
 {
 	auto_buf struct buf line = BUF_INIT(LIMIT_REPLY_LINE);
 
@@ -148,7 +148,7 @@ void session_count_error(struct session *s)
 	if (s->state >= SESSION_STATE_CLOSING || ++s->n_errors < s->world->config->smtpd_max_errors)
 		return;
 	log_info("too many errors after %s from " CLIENT_FMT, session_stage(s), s->client_ip);
-	session_end(s, 421, "4.7.0", "Error: too many errors");
+	session_finish(s, 421, "4.7.0", "Error: too many errors");
 }
 
 void session_refuse(struct session *s, enum smtp_verb verb, const struct refusal *why)
@@ -332,7 +332,7 @@ void session_expired(struct session *s)
 		session_proceed(s);
 	} else {
 		log_info("timeout after %s from " CLIENT_FMT, session_stage(s), s->client_ip);
-		session_end(s, 421, "4.4.2", "Error: timeout exceeded");
+		session_finish(s, 421, "4.4.2", "Error: timeout exceeded");
 	}
 	session_settle(s, false);
 }
@@ -360,7 +360,7 @@ void session_greet(struct session *s, bool has_spoken)
 
 	if (has_spoken) {
 		log_info("improper command pipelining after CONNECT from " CLIENT_FMT, s->client_ip);
-		session_end(s, 554, "5.5.0", "Error: SMTP protocol synchronization");
+		session_finish(s, 554, "5.5.0", "Error: SMTP protocol synchronization");
 	} else {
 		buf_append_str(&text, s->world->config->main_host_name);
 		buf_append_str(&text, " ESMTP Postrider");
@@ -378,7 +378,7 @@ void session_turn_away(struct session *s, enum turn_away why)
 	const struct refusal *r = &refusals[why];
 
 	session_log_reject(s, 0, "CONNECT", r, NO_PATH, NO_PATH);
-	session_end(s, r->code, r->status, r->text);
+	session_finish(s, r->code, r->status, r->text);
 	session_settle(s, true);
 }
 
@@ -386,7 +386,7 @@ void session_stop(struct session *s)
 {
 	if (s->state >= SESSION_STATE_CONTENT)
 		return;
-	session_end(s, 421, "4.3.2", "Service is stopping, try again later");
+	session_finish(s, 421, "4.3.2", "Service is stopping, try again later");
 	session_settle(s, true);
 }
 

@@ -4,7 +4,7 @@
  *
  * A role is told by the program's name ("postriderd: queue"), which ps(1) shows too.
  */
-#include "route/route.h"
+#include "table/alias_rebuild.h"
 #include "supervisor/supervisor.h"
 
 static const char usage[] = "usage: postriderd [-b] [--sandbox DIR]\n"
