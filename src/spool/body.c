@@ -112,9 +112,10 @@ static void body_done(uv_work_t *work, int status)
 
 	CHECK(status == 0); /* nobody cancels it */
 	b->is_running = false;
-	buf_clear(&b->writing);
+	buf_free(&b->writing); /* a slow sender holds no memory while it is silent */
 	if (!b->is_last) {
 		body_kick(b);
+		body_count(b);
 	} else {
 		if (b->op)
 			b->finished(b->op, b->error);

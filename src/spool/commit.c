@@ -289,7 +289,7 @@ static bool commit_wait(struct commit *c)
 	while (list_empty(&c->incoming) && !c->must_stop)
 		uv_cond_wait(&c->wake, &c->lock);
 	if (c->retry_at_ms && !c->gives_up) /* a segment that became ready, or new work, may end it earlier */
-		(void)uv_cond_timedwait(&c->wake, &c->lock, SPOOL_RETRY_MS * UINT64_C(1000000));
+		(void)uv_cond_timedwait(&c->wake, &c->lock, c->retry_ms * UINT64_C(1000000));
 	return !list_empty(&c->incoming);
 }
 
@@ -314,7 +314,7 @@ static void commit_settle(struct commit *c, struct list *batch, struct list *ref
 {
 	struct list *first = c->incoming.next;
 
-	c->retry_at_ms = result < 0 ? clock_mono_ms() + SPOOL_RETRY_MS : 0;
+	c->retry_at_ms = result < 0 ? clock_mono_ms() + c->retry_ms : 0;
 	list_move_all(&c->finished, refused);
 	list_for_each_safe (node, batch) {
 		struct spool_op *op = CONTAINER_OF(node, struct spool_op, node);

@@ -50,6 +50,7 @@ void content_attach(struct spool *sp, struct spool_entry *entry, struct spool_co
 	c->entry = entry;
 	entry->cached = c;
 	list_push_back(&sp->recent, &c->recent);
+	sp->memory_cached += c->counted;
 	content_trim(sp);
 }
 
@@ -64,6 +65,7 @@ void spool_content_forget(struct spool *sp, struct spool_entry *entry)
 	if (!entry->cached)
 		return;
 	list_remove(&entry->cached->recent);
+	sp->memory_cached -= entry->cached->counted;
 	entry->cached->entry = NULL;
 	content_unref(sp, &entry->cached);
 }

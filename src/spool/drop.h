@@ -24,7 +24,7 @@ enum drop_outcome {
 	DROP_READ_NOT_OURS =
 		2, /* a link, directory, pipe, device, or a file with several names or a foreign mode */
 	DROP_READ_TOO_LARGE = 3, /* above max_bytes */
-	DROP_READ_CHANGED = 4,   /* grew or shrank while it was read */
+	DROP_READ_CHANGED = 4,	 /* grew or shrank while it was read */
 };
 const char *drop_outcome_text(enum drop_outcome outcome);
 
@@ -42,7 +42,8 @@ MUST_USE int drop_open(const char *dir);
  * The number of names, or negative errno. */
 MUST_USE int drop_list(int dirfd, size_t max, void (*found)(void *user, const char *name), void *user);
 /* Reads the whole file into *content (cleared first). An enum drop_outcome, or negative errno; *file_out is
- * set on DROP_READ_OK, and also on DROP_READ_TOO_LARGE and DROP_READ_CHANGED (owner and size, for the log line). */
+ * set on DROP_READ_OK, and also on DROP_READ_TOO_LARGE and DROP_READ_CHANGED (owner and size, for the log
+ * line). */
 MUST_USE int drop_read(
 	int dirfd, const char *name, uint64_t max_bytes, struct buf *content, struct drop_file *file_out);
 /* Unlinks that file, if the name still means it, and syncs the directory. 0 (also when it is gone), or

@@ -89,7 +89,7 @@ static void keeper_freed(struct spool *sp, struct keeper *k)
 		return;
 	}
 	k->old->is_no_use = true;
-	k->free_at_ms = clock_mono_ms() + SPOOL_RETRY_MS;
+	k->free_at_ms = clock_mono_ms() + sp->set.retry_ms;
 	spool_report(sp,
 		&(struct spool_problem){
 			.kind = SPOOL_PROBLEM_RECLAIM,
@@ -105,7 +105,7 @@ static void keeper_created(struct spool *sp, struct keeper *k)
 	k->reported = k->result;
 	if (k->result == 0)
 		return;
-	k->create_at_ms = clock_mono_ms() + SPOOL_RETRY_MS;
+	k->create_at_ms = clock_mono_ms() + sp->set.retry_ms;
 	if (is_new) /* once, not every second */
 		spool_report(sp,
 			&(struct spool_problem){
@@ -138,7 +138,7 @@ static void keeper_done(uv_work_t *work, int status)
 	k->task = KEEPER_NONE;
 	k->old = NULL;
 	if (k->result < 0 && !sp->is_closing)
-		CHECK(uv_timer_start(&sp->retry_timer, keeper_retry, SPOOL_RETRY_MS + 1, 0) == 0);
+		CHECK(uv_timer_start(&sp->retry_timer, keeper_retry, sp->set.retry_ms + 1, 0) == 0);
 	keeper_run(sp);
 	spool_work_done(sp);
 }

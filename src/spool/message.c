@@ -19,12 +19,13 @@ struct spool_message {
 	int error;
 };
 
-/* Full size while half of the budget is free, then in proportion to what is left. */
+/* Full size while half of the budget is free, then in proportion to what is left. Cached content does not
+ * count: it goes when its room is needed. */
 static uint64_t message_threshold(const struct spool *sp)
 {
-	uint64_t half = sp->set.memory_budget / 2;
-	uint64_t left = sp->memory_used < sp->set.memory_budget ? sp->set.memory_budget - sp->memory_used : 0;
-	uint64_t full = sp->set.body_threshold;
+	uint64_t half = sp->set.memory_budget / 2, full = sp->set.body_threshold;
+	uint64_t used = sp->memory_used - sp->memory_cached;
+	uint64_t left = used < sp->set.memory_budget ? sp->set.memory_budget - used : 0;
 
 	if (left >= half)
 		return full;
@@ -66,11 +67,8 @@ int spool_message_append(struct spool_message *m, struct slice bytes)
 {
 	if (m->error)
 		return m->error;
-	if (!m->body && m->bytes + bytes.len > message_threshold(m->sp)) {
-		content_trim(m->sp);
-		if (m->bytes + bytes.len > message_threshold(m->sp))
-			m->error = message_move_to_body(m);
-	}
+	if (!m->body && m->bytes + bytes.len > message_threshold(m->sp))
+		m->error = message_move_to_body(m);
 	if (m->error)
 		return m->error;
 	m->crc = crc32c(m->crc, bytes);
@@ -81,6 +79,7 @@ int spool_message_append(struct spool_message *m, struct slice bytes)
 	}
 	buf_append(&m->content->bytes, bytes);
 	content_count(m->sp, m->content);
+	content_trim(m->sp);
 	if (!buf_ok(&m->content->bytes))
 		m->error = -ENOMEM;
 	return m->error;

@@ -19,6 +19,8 @@
 #define DEFAULT_THRESHOLD (UINT64_C(256) * 1024)
 #define DEFAULT_BUDGET (UINT64_C(64) * 1024 * 1024)
 #define DEFAULT_BATCH (UINT64_C(8) * 1024 * 1024)
+#define DEFAULT_FLUSH_MS 200
+#define DEFAULT_RETRY_MS 1000
 #define SEGMENT_MIN (UINT64_C(64) * 1024)
 #define DEAD_BODIES_MAX ((size_t)8 * 1024 * 1024) /* a million ids */
 
@@ -37,6 +39,8 @@ static struct spool_settings settings_complete(const struct spool_settings *give
 	s.memory_budget = or_default(s.memory_budget, DEFAULT_BUDGET);
 	s.batch_bytes = MIN(or_default(s.batch_bytes, DEFAULT_BATCH), s.segment_bytes / 4);
 	s.reserve_segments = (unsigned)or_default(s.reserve_segments, 1);
+	s.flush_ms = (uint32_t)or_default(s.flush_ms, DEFAULT_FLUSH_MS);
+	s.retry_ms = (uint32_t)or_default(s.retry_ms, DEFAULT_RETRY_MS);
 	return s;
 }
 
@@ -285,6 +289,7 @@ static struct spool *spool_new(
 	sp->commit.batch_bytes = sp->set.batch_bytes;
 	sp->commit.n_reserve = sp->set.reserve_segments;
 	sp->commit.node = sp->set.node;
+	sp->commit.retry_ms = sp->set.retry_ms;
 	return sp;
 }
 

@@ -40,6 +40,17 @@ static struct spool_segment *reclaim_find_abandoned(struct spool *sp)
 	return NULL;
 }
 
+/* No new segment can be had: then emptying an old one pays as soon as most of it is dead. */
+static bool reclaim_is_short(struct spool *sp)
+{
+	bool is_short;
+
+	uv_mutex_lock(&sp->commit.lock);
+	is_short = sp->commit.prepare_error != 0;
+	uv_mutex_unlock(&sp->commit.lock);
+	return is_short;
+}
+
 /* The segment to empty now, or NULL. */
 static struct spool_segment *reclaim_choose(struct spool *sp)
 {
@@ -51,9 +62,9 @@ static struct spool_segment *reclaim_choose(struct spool *sp)
 		return abandoned;
 	if (!oldest || segment_is_last(sp, oldest) || list_empty(&oldest->entries))
 		return NULL;
-	if (dead <= 2 * sp->live_bytes + SPOOL_SLACK_SEGMENTS * sp->set.segment_bytes)
-		return NULL;
-	return oldest;
+	if (dead > 2 * sp->live_bytes + SPOOL_SLACK_SEGMENTS * sp->set.segment_bytes)
+		return oldest;
+	return reclaim_is_short(sp) && oldest->live_bytes <= oldest->bytes / 4 ? oldest : NULL;
 }
 
 /* ---- a round: read (pool), describe and write (loop, commit thread), move (loop) ---- */
@@ -66,7 +77,7 @@ static void move_finish(struct spool *sp, struct spool_op *op)
 	op->pinned->n_pins--;
 	op_unwatch(op);
 	if (op->result < 0) {
-		round->not_before_ms = clock_mono_ms() + SPOOL_RETRY_MS;
+		round->not_before_ms = clock_mono_ms() + sp->set.retry_ms;
 	} else if (entry) {
 		entry_unplace(sp, entry);
 		entry_place_at_op(sp, entry, op);

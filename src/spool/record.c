@@ -86,7 +86,7 @@ void op_stage(struct spool *sp, struct spool_op *op, bool urgent)
 	if (urgent)
 		sp->is_urgent = true;
 	else if (!uv_is_active((uv_handle_t *)&sp->flush_timer))
-		CHECK(uv_timer_start(&sp->flush_timer, spool_flush, SPOOL_FLUSH_MS, 0) == 0);
+		CHECK(uv_timer_start(&sp->flush_timer, spool_flush, sp->set.flush_ms, 0) == 0);
 }
 
 void entry_place(struct spool *sp, struct spool_entry *entry, struct spool_segment *s, uint64_t content_at,

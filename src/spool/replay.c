@@ -422,9 +422,17 @@ static void replay_segment_run(struct replay *r, struct replay_segment *s)
 
 void replay_run(struct replay *r)
 {
-	for (size_t i = 0; i < r->n_segments; i++)
-		if (r->segments[i].is_used)
-			replay_segment_run(r, &r->segments[i]);
+	bool is_oldest = true;
+
+	for (size_t i = 0; i < r->n_segments; i++) {
+		struct replay_segment *s = &r->segments[i];
+		if (!s->is_used)
+			continue;
+		if (is_oldest && s->first_at == FORMAT_BLOCK)
+			r->last_lsn = s->first.synced_lsn; /* what stood before it was freed */
+		is_oldest = false;
+		replay_segment_run(r, s);
+	}
 }
 
 int replay_settle(struct replay *r)
@@ -435,7 +443,7 @@ int replay_settle(struct replay *r)
 	if (r->last_batch_bytes == 0)
 		return 0;
 	buf_clear(&r->window);
-	r->window.max = (size_t)r->last_batch_bytes;
+	r->window.max = MAX(r->window.max, (size_t)r->last_batch_bytes);
 	r->in_window = NULL;
 	at = replay_peek(r, r->last_batch_in, r->last_batch, (size_t)r->last_batch_bytes);
 	if (!at)

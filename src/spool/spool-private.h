@@ -15,8 +15,6 @@
 #include "spool/format.h"
 #include "base/table.h"
 
-#define SPOOL_FLUSH_MS 200	       /* how long a result may wait for company: what a crash can repeat */
-#define SPOOL_RETRY_MS 1000	       /* between attempts on a disk that fails or is full */
 #define SPOOL_MOVE_BYTES (1024 * 1024) /* read and written again in one round of compaction */
 #define SPOOL_MOVE_ENTRIES 64
 #define SPOOL_SPARE_SEGMENTS                                                                                 \
@@ -109,7 +107,7 @@ void op_deinit(struct spool *sp, struct spool_op *op);
 void op_watch(struct spool *sp, struct spool_op *op, struct spool_entry *entry);
 void op_unwatch(struct spool_op *op);
 bool entry_is_watched(const struct spool_entry *entry);
-/* Hands op over to be written with the next batch; urgent: now, else within SPOOL_FLUSH_MS. */
+/* Hands op over to be written with the next batch; urgent: now, else within flush_ms. */
 void op_stage(struct spool *sp, struct spool_op *op, bool urgent);
 uint64_t op_record_bytes(const struct spool_op *op);
 /* Finishes op from the loop with this error, without going to the disk. */
@@ -147,7 +145,7 @@ struct commit {
 	struct spool_segment *head; /* NULL: take a prepared one */
 	uint64_t head_at;	    /* where the next batch begins */
 	uint64_t next_lsn, synced_lsn, sequence;
-	uint64_t batch_bytes, batch_high_water;
+	uint64_t batch_bytes, batch_high_water, retry_ms;
 	uint8_t node;
 	int bodies_fd;
 	struct iovec *iov;
@@ -237,9 +235,9 @@ struct spool {
 	struct keeper keeper;
 	struct buf dead_bodies;
 	struct move_round move;
-	struct list recent; /* struct spool_content, oldest first */
-	uint64_t memory_used;
-	size_t n_works; /* items on libuv's pool */
+	struct list recent;		     /* struct spool_content, oldest first */
+	uint64_t memory_used, memory_cached; /* all content in memory; that of entries, which may go */
+	size_t n_works;			     /* items on libuv's pool */
 	uint64_t next_body;
 	uint64_t space_checked_ms;
 	bool lacks_space;

@@ -148,7 +148,7 @@ static bool spool_lacks_space(struct spool *sp, uint64_t now)
 
 	if (sp->set.reserve_bytes == 0)
 		return false;
-	if (sp->space_checked_ms && now < sp->space_checked_ms + SPOOL_RETRY_MS)
+	if (sp->space_checked_ms && now < sp->space_checked_ms + sp->set.retry_ms)
 		return sp->lacks_space;
 	sp->space_checked_ms = now;
 	sp->lacks_space =

@@ -190,6 +190,8 @@ struct spool_settings {
 	uint64_t batch_bytes;	   /* 0: 8 MiB; ceiling of one commit */
 	unsigned reserve_segments; /* 0: 1; prepared segments that only results may use when the disk is full
 				    */
+	uint32_t flush_ms; /* 0: 200; how long a result may wait for company: what a crash can repeat */
+	uint32_t retry_ms; /* 0: 1,000; between attempts on a disk that fails or is full */
 	uint8_t node;
 };
 
