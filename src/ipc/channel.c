@@ -155,7 +155,7 @@ static int channel_receive(struct channel *ch)
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
 	if (n <= 0) {
-		channel_fail(ch, n == 0 ? "closed" : strerror(errno));
+		channel_fail(ch, n == 0 || errno == ECONNRESET ? "closed" : strerror(errno));
 		return -1;
 	}
 	receive_control(ch, &mh);
@@ -382,8 +382,12 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 {
 	struct channel *ch = CONTAINER_OF(handle, struct channel, poll);
 
-	if (status < 0) {
-		channel_fail(ch, uv_strerror(status));
+	if (status < 0) { /* the peer is gone; what it said last is still to be read */
+		ch->polled = 0;
+		while (!ch->is_closing && channel_receive(ch) > 0)
+			channel_handle_frames(ch);
+		if (!ch->is_closing)
+			channel_fail(ch, "closed");
 		return;
 	}
 	if (events & UV_WRITABLE)

@@ -212,7 +212,7 @@ static void on_turn(uv_check_t *check)
 {
 	struct supervisor *s = check->data;
 
-	if (s->said_ready || s->is_stopping)
+	if (s->said_ready || s->is_stopping || watch_is_rebuilding())
 		return;
 	for (size_t i = 0; i < s->n_children; i++)
 		if (!s->children[i].is_ready)

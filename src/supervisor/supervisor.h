@@ -75,6 +75,8 @@ void supervisor_report_state(struct supervisor *s); /* for `postrider status` */
 /* watch.c: /etc/aliases is rebuilt when it changed and was still for two seconds; resolv.conf and hosts renew
  * smtp */
 void watch_start(struct supervisor *s);
+/* The aliases are being built: at the first start mail waits for them, and so does readiness. */
+bool watch_is_rebuilding(void);
 /* A process that is no role has ended; true when it was the rebuilding one. */
 bool watch_reaped(struct supervisor *s, pid_t pid, int status);
 

@@ -98,6 +98,11 @@ static void rebuild_start(struct supervisor *s)
 	watch.rebuild_out = fds[0];
 }
 
+bool watch_is_rebuilding(void)
+{
+	return watch.rebuild_pid != 0;
+}
+
 bool watch_reaped(struct supervisor *s, pid_t pid, int status)
 {
 	auto_buf struct buf text = BUF_INIT(64 * 1024);
