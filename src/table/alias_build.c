@@ -25,8 +25,8 @@ static void add_entry(struct alias_checker *c, const struct aliases_entry *e, bo
 	}
 	*has_memory = alias_index_add(c->index, e->key, e->rhs, e->line);
 	c->summary->n_entries++;
-	c->summary->longest = MAX(c->summary->longest, e->rhs.len);
-	c->summary->total += e->key.len + e->rhs.len;
+	c->summary->longest = MAX(c->summary->longest, slice_trim(e->rhs).len);
+	c->summary->total += e->key.len + slice_trim(e->rhs).len;
 }
 
 static bool read_entries(struct alias_checker *c)

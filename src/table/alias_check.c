@@ -115,8 +115,8 @@ static void check_include(struct entry_check *e, struct slice path, size_t line)
 	if (!e->checker->build->check_includes || access(name, R_OK) == 0)
 		return;
 	alias_problem_report(e->checker, ALIAS_PROBLEM_INCLUDE, line,
-		":include:%s: %s; mail to \"%.*s\" waits in the queue until the file is there", name,
-		strerror(errno), SLICE_ARG(alias_index_key(e->checker->index, e->number)));
+		":include:%s: %s; create that file or take it out of \"%.*s\"", name, strerror(errno),
+		SLICE_ARG(alias_index_key(e->checker->index, e->number)));
 }
 
 static size_t line_of(struct entry_check *e, const struct rhs *rhs, size_t offset)
