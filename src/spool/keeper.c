@@ -139,6 +139,8 @@ static void keeper_done(uv_work_t *work, int status)
 	k->old = NULL;
 	if (k->result < 0 && !sp->is_closing)
 		CHECK(uv_timer_start(&sp->retry_timer, keeper_retry, sp->set.retry_ms + 1, 0) == 0);
+	if (k->result < 0)
+		reclaim_run(sp); /* what can be freed is needed now */
 	keeper_run(sp);
 	spool_work_done(sp);
 }

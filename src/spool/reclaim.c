@@ -119,6 +119,7 @@ static void move_read_done(uv_work_t *work, int status)
 	struct move_round *round = &sp->move;
 	size_t n_items = round->n_items;
 	struct move_item *items = round->items;
+	bool is_short = reclaim_is_short(sp);
 
 	CHECK(status == 0); /* nobody cancels it */
 	for (size_t i = 0; i < n_items; i++) {
@@ -126,7 +127,7 @@ static void move_read_done(uv_work_t *work, int status)
 		if (op->content)
 			content_count(sp, op->content);
 		if (move_describe(sp, &items[i])) {
-			op_stage(sp, op, false);
+			op_stage(sp, op, is_short);
 		} else {
 			op->result = -EAGAIN;
 			move_finish(sp, op);
