@@ -26,6 +26,7 @@ extern struct queue queue; /* one per process */
 struct message *queue_find(uint64_t id);
 /* 0: no id can be given now (the spool is full). */
 uint64_t queue_new_id(void);
+uint64_t queue_new_ids(unsigned n); /* the first of n that follow each other */
 
 /* ---- life.c: a message's life ---- */
 void life_init(void);
@@ -104,6 +105,7 @@ void intake_content(struct channel *ch, const union msg_any *m, int *fd);
 void intake_end(struct channel *ch, const union msg_any *m, int *fd);
 void intake_abort(struct channel *ch, const union msg_any *m, int *fd);
 void intake_lease(struct channel *ch, const union msg_any *m, int *fd);
+void intake_lease_all(void); /* ids can be given again: to those that have none */
 /* Mail submitted twice under one id (the answer was lost): true when we have it, or had it minutes ago. */
 bool intake_seen(struct slice submission, uid_t uid);
 void intake_remember(struct slice submission, uid_t uid);

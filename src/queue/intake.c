@@ -187,19 +187,32 @@ void intake_stop(void)
 
 /* ---- ids ---- */
 
+static void lease(struct source *s)
+{
+	uint64_t first = queue_new_ids(LEASE_COUNT);
+
+	if (first == 0)
+		return; /* intake_lease_all() follows when ids can be given */
+	s->leases[s->n_leases++ % LEASES_KEPT] = first;
+	SEND(s->ch, ID_LEASE, .first = first, .count = LEASE_COUNT);
+}
+
 void intake_lease(struct channel *ch, const union msg_any *m, int *fd)
 {
 	struct source *s = source_of(ch);
-	uint64_t first = queue_new_id();
 
 	(void)m, (void)fd;
-	if (!s || first == 0)
-		return; /* smtpd asks again, and answers 451 meanwhile */
-	for (unsigned i = 1; i < LEASE_COUNT; i++)
-		if (queue_new_id() == 0)
-			return;
-	s->leases[s->n_leases++ % LEASES_KEPT] = first;
-	SEND(ch, ID_LEASE, .first = first, .count = LEASE_COUNT);
+	if (s)
+		lease(s);
+}
+
+void intake_lease_all(void)
+{
+	list_for_each (node, &sources) {
+		struct source *s = CONTAINER_OF(node, struct source, in_sources);
+		if (s->ch && s->ch->peer == ROLE_SMTPD && s->n_leases == 0)
+			lease(s);
+	}
 }
 
 static bool source_owns_id(const struct source *s, uint64_t id)

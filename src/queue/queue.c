@@ -35,10 +35,12 @@ static void ids_reserved(void *user, int result)
 {
 	uint64_t *upto = user;
 
-	if (result == 0)
+	if (result == 0) {
 		queue.reserved_number = MAX(queue.reserved_number, *upto);
-	else
+		intake_lease_all();
+	} else {
 		log_error("queue ids cannot be reserved: %s", strerror(-result));
+	}
 	mem_free(upto);
 }
 
@@ -58,12 +60,19 @@ static void on_id_tick(uv_timer_t *timer)
 		ids_reserve();
 }
 
+uint64_t queue_new_ids(unsigned n)
+{
+	uint64_t first = MAX(queue.next_number, id_clock());
+
+	if (first + n > queue.reserved_number)
+		return 0;
+	queue.next_number = first + n;
+	return queue_id_make((uint8_t)queue.rp->config->main_node, first);
+}
+
 uint64_t queue_new_id(void)
 {
-	queue.next_number = MAX(queue.next_number, id_clock());
-	if (queue.next_number >= queue.reserved_number)
-		return 0;
-	return queue_id_make((uint8_t)queue.rp->config->main_node, queue.next_number++);
+	return queue_new_ids(1);
 }
 
 struct message *queue_find(uint64_t id)
