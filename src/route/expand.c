@@ -8,193 +8,13 @@
  * lists that share members cost no more than their sizes. The first failure that concerns the whole recipient
  * (a loop, no table, no memory) ends the walk.
  */
-#include "route/expand.h"
+#include "route/expand-private.h"
 
-#define ARENA_MAX ((size_t)128 * 1024 * 1024) /* LIMIT_EXPANSION leaves with long addresses */
-
-/* An alias that is being expanded. */
-struct frame {
-	const struct frame *parent;
-	struct slice key, suffix, owner;
-	struct alias_value value;
-	bool is_default;
-	unsigned depth; /* 1: the recipient's own alias */
-};
 /* An alias (with the extension it was reached by) that was expanded. */
 struct expand_seen {
 	struct table_node node;
 	struct slice name;
 };
-
-void expand_init(struct expand *e)
-{
-	*e = (struct expand){ .arena = ARENA_INIT(ARENA_MAX),
-		.outcome = JOB_DELIVERED,
-		.status = SLICE_EMPTY,
-		.reason = SLICE_EMPTY };
-}
-
-void expand_deinit(struct expand *e)
-{
-	table_deinit(&e->targets);
-	table_deinit(&e->seen);
-	arena_reset(&e->arena);
-}
-
-/* ---- failures of the whole ---- */
-
-static void fail(struct expand *e, enum job_outcome outcome, const char *status, const char *fmt, ...)
-	PRINTF_LIKE(4, 5);
-static void fail(struct expand *e, enum job_outcome outcome, const char *status, const char *fmt, ...)
-{
-	char text[LIMIT_REASON];
-	va_list args;
-	int n;
-
-	if (e->outcome != JOB_DELIVERED)
-		return; /* the first one is the one to tell */
-	va_start(args, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
-	va_end(args);
-	e->outcome = outcome;
-	e->status = slice_of(status);
-	if (!arena_copy(
-		    &e->arena, (struct slice){ text, MIN((size_t)MAX(n, 0), sizeof(text) - 1) }, &e->reason))
-		e->reason = SLICE("out of memory");
-}
-
-static void fail_memory(struct expand *e)
-{
-	fail(e, JOB_DEFERRED, "4.3.0", "out of memory while expanding aliases");
-}
-
-static bool is_failed(const struct expand *e)
-{
-	return e->outcome != JOB_DELIVERED;
-}
-
-/* ---- leaves ---- */
-
-static struct slice keep(struct expand *e, struct slice s)
-{
-	struct slice copy = SLICE_EMPTY;
-
-	if (s.len && !arena_copy(&e->arena, s, &copy))
-		fail_memory(e);
-	return copy;
-}
-
-static struct slice keep_buf(struct expand *e, const struct buf *b)
-{
-	if (!buf_ok(b))
-		fail_memory(e);
-	return keep(e, buf_slice(b));
-}
-
-/* Two leaves of one target are one. class: what kind of thing the name is. False: it was there already. */
-static bool claim_target(struct expand *e, struct expand_leaf *leaf, char class, struct slice name)
-{
-	char *at = arena_alloc(&e->arena, name.len + 2);
-	uint64_t hash;
-
-	if (!at) {
-		fail_memory(e);
-		return false;
-	}
-	at[0] = class;
-	at[1] = leaf->flags & RCPT_NO_FORWARD ? '1' : '0'; /* own mailbox or .forward: not the same */
-	if (name.len)
-		memcpy(at + 2, name.at, name.len);
-	leaf->target = (struct slice){ at, name.len + 2 };
-	hash = table_hash_bytes(leaf->target);
-	for (struct table_node *n = table_first(&e->targets, hash); n; n = table_next(n, hash))
-		if (slice_eq(CONTAINER_OF(n, struct expand_leaf, by_target)->target, leaf->target))
-			return false;
-	table_insert(&e->targets, &leaf->by_target, hash);
-	return true;
-}
-
-static struct expand_leaf *leaf_new(struct expand *e, const struct frame *f, enum leaf_kind kind)
-{
-	struct expand_leaf *leaf;
-
-	if (e->n_leaves == LIMIT_EXPANSION) {
-		fail(e, JOB_FAILED, "5.5.3", "expands to more than %d recipients", LIMIT_EXPANSION);
-		return NULL;
-	}
-	leaf = arena_alloc(&e->arena, sizeof(*leaf));
-	if (!leaf) {
-		fail_memory(e);
-		return NULL;
-	}
-	*leaf = (struct expand_leaf){ .kind = kind,
-		.is_recipient = !f,
-		.address = SLICE_EMPTY,
-		.destination = SLICE_EMPTY,
-		.owner = f ? f->owner : SLICE_EMPTY,
-		.origin = SLICE_EMPTY,
-		.status = SLICE_EMPTY,
-		.reason = SLICE_EMPTY };
-	return leaf;
-}
-
-static void leaf_add(struct expand *e, struct expand_leaf *leaf)
-{
-	if (e->last)
-		e->last->next = leaf;
-	else
-		e->first = leaf;
-	e->last = leaf;
-	e->n_leaves++;
-}
-
-static struct slice canonical(struct expand *e, const struct address *a)
-{
-	auto_buf struct buf text = BUF_INIT(LIMIT_PATH);
-
-	address_canonical(a, e->rules->origin, &text);
-	return keep_buf(e, &text);
-}
-
-/* name (unquoted) at this host. */
-static struct slice own_address(struct expand *e, struct slice name)
-{
-	auto_buf struct buf quoted = BUF_INIT(LIMIT_PATH);
-	struct address a = { .domain = SLICE_EMPTY };
-
-	address_quote_local(name, &quoted);
-	a.local = buf_slice(&quoted);
-	return canonical(e, &a);
-}
-
-static void add_user(
-	struct expand *e, const struct frame *f, struct slice address, struct slice user, unsigned flags)
-{
-	struct expand_leaf *leaf = leaf_new(e, f, LEAF_USER);
-
-	if (!leaf)
-		return;
-	leaf->flags = (uint8_t)(flags & (RCPT_NO_ALIAS | RCPT_NO_FORWARD | RCPT_RECONCILE));
-	leaf->address = address;
-	leaf->destination = keep(e, user);
-	if (claim_target(e, leaf, 'q', user)) /* asked once; what is found is compared again */
-		leaf_add(e, leaf);
-}
-
-static void add_remote(struct expand *e, const struct frame *f, const struct address *a)
-{
-	struct expand_leaf *leaf = leaf_new(e, f, LEAF_REMOTE);
-	size_t at;
-
-	if (!leaf)
-		return;
-	leaf->address = canonical(e, a);
-	at = slice_rfind(leaf->address, '@');
-	leaf->destination =
-		e->rules->relay_host.len ? keep(e, e->rules->relay_host) : slice_from(leaf->address, at + 1);
-	if (claim_target(e, leaf, 'r', leaf->address))
-		leaf_add(e, leaf);
-}
 
 /* ---- local names ---- */
 
@@ -236,7 +56,7 @@ static void fail_loop(struct expand *e, const struct frame *top, const struct fr
 	}
 	for (size_t i = n; i-- > 0 && buf_ok(&chain);)
 		buf_printf(&chain, "%.*s -> ", SLICE_ARG(slice_first(*keys[i], 64)));
-	fail(e, JOB_FAILED, "5.4.6", "alias loop: %.*s%s%.*s", SLICE_ARG(buf_slice(&chain)),
+	expand_fail(e, JOB_FAILED, "5.4.6", "alias loop: %.*s%s%.*s", SLICE_ARG(buf_slice(&chain)),
 		buf_ok(&chain) ? "" : "... -> ", SLICE_ARG(slice_first(again->key, 64)));
 }
 
@@ -274,10 +94,10 @@ static bool is_seen(struct expand *e, struct slice key, struct slice suffix, str
 			return true;
 	seen = arena_alloc(&e->arena, sizeof(*seen));
 	if (!seen) {
-		fail_memory(e);
+		expand_fail_memory(e);
 		return true;
 	}
-	seen->name = keep_buf(e, &name);
+	seen->name = expand_keep_buf(e, &name);
 	table_insert(&e->seen, &seen->node, hash);
 	*name_out = seen->name;
 	return false;
@@ -295,7 +115,7 @@ static struct slice find_owner(struct expand *e, struct slice key, struct slice 
 	buf_append(&name, key);
 	if (!buf_ok(&name) || e->rules->find_alias(e->rules->user, buf_slice(&name), &value) != ALIAS_FOUND)
 		return inherited;
-	return own_address(e, buf_slice(&name));
+	return expand_own_address(e, buf_slice(&name));
 }
 
 static void enter_alias(struct expand *e, const struct frame *parent, const struct route_match *match)
@@ -307,7 +127,7 @@ static void enter_alias(struct expand *e, const struct frame *parent, const stru
 	struct slice name;
 
 	if (f.depth > LIMIT_ALIAS_DEPTH) {
-		fail(e, JOB_FAILED, "5.4.6",
+		expand_fail(e, JOB_FAILED, "5.4.6",
 			"more than %d aliases lead to each other, the last one is \"%.*s\"",
 			LIMIT_ALIAS_DEPTH, SLICE_ARG(match->key));
 		return;
@@ -343,19 +163,21 @@ static void expand_matched(struct expand *e, const struct frame *f, struct slice
 	const struct frame *again;
 
 	switch (match->status) {
-	case ALIAS_NONE: add_user(e, f, address, match->user, flags); return;
+	case ALIAS_NONE: expand_add_user(e, f, address, match->user, flags); return;
 	case ALIAS_BROKEN:
-		fail(e, JOB_DEFERRED, "4.3.0", "the alias table cannot be used; run newaliases");
+		expand_fail(e, JOB_DEFERRED, "4.3.0", "the alias table cannot be used; run newaliases");
 		return;
 	case ALIAS_FOUND: break;
 	}
 	again = open_frame(f, match->key);
 	if (!again)
 		enter_alias(e, f, match);
-	else if (again == f || names_itself(e, again))
-		add_user(e, f, address, match->user, flags | RCPT_NO_ALIAS);
+	else if (again == f)
+		expand_add_user(e, f, address, match->user, flags | RCPT_NO_ALIAS);
+	else if (names_itself(e, again))
+		return; /* that item of its own is the user's copy */
 	else if (has_default(f, again))
-		add_user(e, f, own_address(e, SLICE("root")), SLICE("root"), RCPT_NO_ALIAS);
+		expand_add_user(e, f, expand_own_address(e, SLICE("root")), SLICE("root"), RCPT_NO_ALIAS);
 	else
 		fail_loop(e, f, again);
 }
@@ -372,14 +194,14 @@ static void expand_local(struct expand *e, const struct frame *f, const struct a
 	local = hand_on_suffix(e, f, buf_slice(&plain), &joined);
 	address_quote_local(local, &quoted);
 	if (!buf_ok(&plain) || !buf_ok(&quoted))
-		fail(e, JOB_FAILED, "5.1.3", "the address is too long");
+		expand_fail(e, JOB_FAILED, "5.1.3", "the address is too long");
 	full.local = buf_slice(&quoted);
 	if (flags & RCPT_NO_ALIAS)
 		route_split(e->rules, local, &match.user, &match.suffix);
 	else
 		route_match_local(e->rules, local, &match);
-	if (!is_failed(e))
-		expand_matched(e, f, canonical(e, &full), &match, flags);
+	if (!expand_is_failed(e))
+		expand_matched(e, f, expand_canonical(e, &full), &match, flags);
 }
 
 static void expand_address(struct expand *e, const struct frame *f, const struct address *a, unsigned flags)
@@ -387,7 +209,7 @@ static void expand_address(struct expand *e, const struct frame *f, const struct
 	if (route_is_local(e->rules, a))
 		expand_local(e, f, a, flags);
 	else
-		add_remote(e, f, a);
+		expand_add_remote(e, f, a);
 }
 
 /* ---- the items of an alias ---- */
@@ -401,7 +223,7 @@ static void item_address(struct expand *e, const struct frame *f, const struct r
 static void item_user(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
 {
 	(void)number;
-	add_user(e, f, own_address(e, item->text), item->text, RCPT_NO_ALIAS | RCPT_NO_FORWARD);
+	expand_add_user(e, f, expand_own_address(e, item->text), item->text, RCPT_NO_ALIAS | RCPT_NO_FORWARD);
 }
 
 /* A command or a file travels as a reference to the item, never as its text. */
@@ -409,15 +231,15 @@ static void add_reference(struct expand *e, const struct frame *f, enum leaf_kin
 	const struct rhs_item *item, size_t number)
 {
 	auto_buf struct buf origin = BUF_INIT(LIMIT_PATH);
-	struct expand_leaf *leaf = leaf_new(e, f, kind);
+	struct expand_leaf *leaf = expand_leaf_new(e, f, kind);
 
 	if (!leaf)
 		return;
 	alias_origin_append(f->key, number, &origin);
-	leaf->origin = keep_buf(e, &origin);
-	leaf->address = own_address(e, f->key);
-	if (claim_target(e, leaf, class, item->text))
-		leaf_add(e, leaf);
+	leaf->origin = expand_keep_buf(e, &origin);
+	leaf->address = expand_own_address(e, f->key);
+	if (expand_claim(e, leaf, class, item->text))
+		expand_leaf_add(e, leaf);
 }
 
 static void item_file(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
@@ -435,17 +257,17 @@ static void add_verdict(struct expand *e, const struct frame *f, enum leaf_kind 
 	struct slice status, struct slice reason)
 {
 	auto_buf struct buf origin = BUF_INIT(LIMIT_PATH);
-	struct expand_leaf *leaf = leaf_new(e, f, kind);
+	struct expand_leaf *leaf = expand_leaf_new(e, f, kind);
 
 	if (!leaf)
 		return;
 	alias_origin_append(f->key, number, &origin);
-	leaf->origin = keep_buf(e, &origin);
-	leaf->address = own_address(e, f->key);
-	leaf->status = keep(e, status);
-	leaf->reason = keep(e, slice_first(reason, LIMIT_REASON));
-	if (claim_target(e, leaf, 'v', leaf->origin))
-		leaf_add(e, leaf);
+	leaf->origin = expand_keep_buf(e, &origin);
+	leaf->address = expand_own_address(e, f->key);
+	leaf->status = expand_keep(e, status);
+	leaf->reason = expand_keep(e, slice_first(reason, LIMIT_REASON));
+	if (expand_claim(e, leaf, 'v', leaf->origin))
+		expand_leaf_add(e, leaf);
 }
 
 static void item_include(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
@@ -494,7 +316,7 @@ static void expand_alias(struct expand *e, const struct frame *f)
 	struct rhs rhs;
 
 	rhs_init(&rhs, f->value.text, 0);
-	while (!is_failed(e) && rhs_next(&rhs, &item)) {
+	while (!expand_is_failed(e) && rhs_next(&rhs, &item)) {
 		number++;
 		if (!item_kinds[item.kind])
 			continue;
@@ -503,7 +325,7 @@ static void expand_alias(struct expand *e, const struct frame *f)
 	}
 	rhs_deinit(&rhs);
 	if (n_usable == 0)
-		fail(e, JOB_DEFERRED, "4.3.5",
+		expand_fail(e, JOB_DEFERRED, "4.3.5",
 			"the alias \"%.*s\" (line %zu) has no usable recipient; run newaliases",
 			SLICE_ARG(slice_first(f->key, 64)), f->value.line);
 }
@@ -526,83 +348,14 @@ void expand_start(struct expand *e, const struct route_rules *rules, struct slic
 	struct address a;
 
 	e->rules = rules;
-	e->trail = keep(e, trail);
+	e->trail = expand_keep(e, trail);
 	status = address_parse(address, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a);
 	if (status != ADDRESS_OK)
-		fail(e, JOB_FAILED, "5.1.3", "malformed address: %s", address_status_text(status));
+		expand_fail(e, JOB_FAILED, "5.1.3", "malformed address: %s", address_status_text(status));
 	else if (count_lines(trail) > LIMIT_TRAIL)
-		fail(e, JOB_FAILED, "5.4.6", "mail loop: forwarded more than %d times", LIMIT_TRAIL);
+		expand_fail(e, JOB_FAILED, "5.4.6", "mail loop: forwarded more than %d times", LIMIT_TRAIL);
 	else
 		expand_address(e, NULL, &a, flags);
 	e->rules = NULL;
-	e->next_question = is_failed(e) ? NULL : e->first;
-}
-
-struct expand_leaf *expand_next_question(struct expand *e)
-{
-	while (e->next_question && e->next_question->kind != LEAF_USER)
-		e->next_question = e->next_question->next;
-	struct expand_leaf *leaf = e->next_question;
-	if (leaf)
-		e->next_question = leaf->next;
-	return leaf;
-}
-
-/* Mail went through this user's ~/.forward already: a second time it goes to the mailbox. */
-static bool has_forwarded(struct slice trail, struct slice user)
-{
-	struct slice line, address;
-
-	while (slice_next_line(&trail, &line))
-		if (slice_cut(&line, '\t', &address) && slice_eq(line, user))
-			return true;
-	return false;
-}
-
-static void leaf_decide(struct expand *e, struct expand_leaf *leaf, enum leaf_kind kind, const char *status,
-	const char *words)
-{
-	char reason[LIMIT_REASON];
-	struct slice name = slice_first(leaf->destination, 256);
-	auto_buf struct buf text = BUF_INIT(sizeof(reason));
-
-	buf_append_str(&text, words);
-	buf_printf(&text, ": \"%.*s\"", SLICE_ARG(name));
-	leaf->kind = kind;
-	leaf->status = slice_of(status);
-	leaf->reason = keep_buf(e, &text);
-	if (leaf->is_recipient) /* the recipient itself: there is nothing else to deliver */
-		fail(e, kind == LEAF_FAIL ? JOB_FAILED : JOB_DEFERRED, status, "%.*s",
-			SLICE_ARG(leaf->reason));
-}
-
-void expand_answer(struct expand *e, struct expand_leaf *leaf, enum user_outcome outcome, struct slice name)
-{
-	switch (outcome) {
-	case USER_FOUND:
-		leaf->destination = keep(e, name);
-		if (has_forwarded(e->trail, name))
-			leaf->flags |= RCPT_NO_FORWARD;
-		table_remove(&e->targets, &leaf->by_target);
-		leaf->is_dropped = !claim_target(e, leaf, 'u', name);
-		return;
-	case USER_UNKNOWN: leaf_decide(e, leaf, LEAF_FAIL, "5.1.1", "unknown user"); return;
-	case USER_UNAVAILABLE: break;
-	}
-	leaf_decide(e, leaf, LEAF_DEFER, "4.3.0", "user database unavailable, asked for");
-}
-
-void expand_finish(struct expand *e)
-{
-	if (!is_failed(e) && !expand_next_leaf(e, NULL))
-		fail(e, JOB_DEFERRED, "4.3.5", "the aliases lead nowhere");
-}
-
-const struct expand_leaf *expand_next_leaf(const struct expand *e, const struct expand_leaf *after)
-{
-	const struct expand_leaf *leaf = after ? after->next : e->first;
-
-	while (leaf && leaf->is_dropped)
-		leaf = leaf->next;
-	return leaf;
+	e->next_question = expand_is_failed(e) ? NULL : e->first;
 }

@@ -205,8 +205,9 @@ static void own_name_and_loops(void **state)
 		{ "x: a\na: b\nb: user1, c\nc: a\n", "x", 0, "", "FAIL 5.4.6 alias loop: a -> b -> c -> a" },
 		/* two who forward to each other and keep copies get one each */
 		{ "a: a, b\nb: b, a\n", "a", 0, "", "user:a<a@here.test>!a user:b<b@here.test>!a" },
-		{ "a: \\a, b\nb: \\b, a\n", "b", 0, "",
-			"user:b<b@here.test>!a!f user:a<a@here.test>!a!f user:b<b@here.test>!a" },
+		{ "a: \\a, b\nb: \\b, a\n", "b", 0, "", "user:b<b@here.test>!a!f user:a<a@here.test>!a!f" },
+		{ "a: b, a\nb: c\nc: a, user1\n", "a", 0, "",
+			"user:user1<user1@here.test> user:a<a@here.test>!a" },
 		{ "a: nosuch\nnosuch: nosuch\n", "a", 0, "",
 			"fail:nosuch<nosuch@here.test>!a (5.1.1 unknown user: \"nosuch\")" },
 	};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * expand-private.h - between expand.c, which walks the aliases, and expand_leaf.c, which keeps what it finds
+ *
+ * Layer: role (lookup). Tests: test_expand.c.
+ */
+#pragma once
+#include "route/expand.h"
+
+/* An alias that is being expanded. */
+struct frame {
+	const struct frame *parent;
+	struct slice key, suffix, owner;
+	struct alias_value value;
+	bool is_default;
+	unsigned depth; /* 1: the recipient's own alias */
+};
+
+/* The first failure of the whole counts; later ones are ignored. */
+void expand_fail(struct expand *e, enum job_outcome outcome, const char *status, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
+void expand_fail_memory(struct expand *e);
+static inline bool expand_is_failed(const struct expand *e)
+{
+	return e->outcome != JOB_DELIVERED;
+}
+
+/* Copies that live as long as e; empty when there is no memory, which is a failure then. */
+struct slice expand_keep(struct expand *e, struct slice s);
+struct slice expand_keep_buf(struct expand *e, const struct buf *b);
+/* The canonical form of a; that of name (unquoted) at this host. */
+struct slice expand_canonical(struct expand *e, const struct address *a);
+struct slice expand_own_address(struct expand *e, struct slice name);
+
+/* f: the alias that it is a product of; NULL: the recipient itself. NULL: failed. */
+struct expand_leaf *expand_leaf_new(struct expand *e, const struct frame *f, enum leaf_kind kind);
+/* Two leaves of one target are one. class: what kind of thing the name is. False: it was there already. */
+bool expand_claim(struct expand *e, struct expand_leaf *leaf, char class, struct slice name);
+void expand_leaf_add(struct expand *e, struct expand_leaf *leaf);
+void expand_add_user(
+	struct expand *e, const struct frame *f, struct slice address, struct slice user, unsigned flags);
+void expand_add_remote(struct expand *e, const struct frame *f, const struct address *a);
