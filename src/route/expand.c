@@ -20,25 +20,30 @@ struct expand_seen {
 
 static void expand_alias(struct expand *e, const struct frame *f);
 
+static bool item_names(struct expand *e, const struct rhs_item *item, struct slice key)
+{
+	auto_buf struct buf name = BUF_INIT(LIMIT_ADDRESS);
+	struct route_match match;
+
+	if (item->kind == RHS_USER)
+		return slice_eq_nocase(item->text, key);
+	if (item->kind != RHS_ADDRESS || !route_is_local(e->rules, &item->address))
+		return false;
+	address_unquote_local(item->address.local, &name);
+	route_match_local(e->rules, buf_slice(&name), &match);
+	return match.status == ALIAS_FOUND && slice_eq(match.key, key);
+}
+
 /* The alias's own items name it: "a: a, b" or "a: \a, b". */
 static bool names_itself(struct expand *e, const struct frame *f)
 {
-	auto_buf struct buf name = BUF_INIT(LIMIT_ADDRESS);
 	struct rhs_item item;
 	struct rhs rhs;
 	bool found = false;
 
 	rhs_init(&rhs, f->value.text, 0);
-	while (!found && rhs_next(&rhs, &item)) {
-		struct slice user, suffix;
-		buf_clear(&name);
-		if (item.kind == RHS_USER)
-			buf_append(&name, item.text);
-		else if (item.kind == RHS_ADDRESS && route_is_local(e->rules, &item.address))
-			address_unquote_local(item.address.local, &name);
-		route_split(e->rules, buf_slice(&name), &user, &suffix);
-		found = slice_eq_nocase(buf_slice(&name), f->key) || slice_eq_nocase(user, f->key);
-	}
+	while (!found && rhs_next(&rhs, &item))
+		found = item_names(e, &item, f->key);
 	rhs_deinit(&rhs);
 	return found;
 }

@@ -208,6 +208,8 @@ static void own_name_and_loops(void **state)
 		{ "a: \\a, b\nb: \\b, a\n", "b", 0, "", "user:b<b@here.test>!a!f user:a<a@here.test>!a!f" },
 		{ "a: b, a\nb: c\nc: a, user1\n", "a", 0, "",
 			"user:user1<user1@here.test> user:a<a@here.test>!a" },
+		/* a+z is another alias, not a's own name */
+		{ "a: a+z, b\na+z: user1\nb: a\n", "a", 0, "", "FAIL 5.4.6 alias loop: a -> b -> a" },
 		{ "a: nosuch\nnosuch: nosuch\n", "a", 0, "",
 			"fail:nosuch<nosuch@here.test>!a (5.1.1 unknown user: \"nosuch\")" },
 	};
