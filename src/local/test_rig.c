@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rig.c - see test_rig.h */
+#include "local/test_rig.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "ipc/role.h"
+#include "local/local.h"
+#include "mail/queue_id.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define WAIT_MS 20000
+#define ROLE_ARGV0 "postriderd: local"
+
+/* ---- what the role says ---- */
+
+static void on_nothing(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)ch, (void)m, (void)fd;
+}
+
+static void on_forward(struct channel *ch, const union msg_any *m, int *fd)
+{
+	struct rig *rig = ch->user;
+	size_t n = strlen(rig->leaves);
+
+	(void)fd;
+	(void)snprintf(rig->leaves + n, sizeof(rig->leaves) - n, "%u:%u:%.*s ", m->JOB_FORWARD.kind,
+		m->JOB_FORWARD.flags, SLICE_ARG(m->JOB_FORWARD.address));
+}
+
+static void on_result(struct channel *ch, const union msg_any *m, int *fd)
+{
+	const struct msg_JOB_RESULT *r = &m->JOB_RESULT;
+	struct rig *rig = ch->user;
+	struct rig_answer *a;
+
+	(void)fd;
+	assert_true(rig->n_answers < rig->max_answers);
+	a = &rig->answers[rig->n_answers++];
+	a->job = r->job;
+	a->rcpt = r->rcpt;
+	a->outcome = r->outcome;
+	(void)snprintf(a->status, sizeof(a->status), "%.*s", SLICE_ARG(r->status));
+	(void)snprintf(a->reason, sizeof(a->reason), "%.*s", SLICE_ARG(r->reason));
+	memcpy(a->leaves, rig->leaves, sizeof(a->leaves));
+	rig->leaves[0] = '\0';
+}
+
+static void on_done(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)m, (void)fd;
+	((struct rig *)ch->user)->n_done++;
+}
+
+static void on_more(struct channel *ch, const union msg_any *m, int *fd)
+{
+	struct rig *rig = ch->user;
+	uint64_t offset = m->JOB_MORE.offset;
+
+	(void)fd;
+	SEND(ch, JOB_CONTENT, .job = m->JOB_MORE.job, .offset = offset,
+		.chunk = slice_first(slice_from(rig->content, (size_t)offset), LIMIT_CHUNK));
+}
+
+static const msg_handler handlers[MSG_TYPE_COUNT] = {
+	[MSG_READY] = on_nothing,
+	[MSG_JOB_FORWARD] = on_forward,
+	[MSG_JOB_RESULT] = on_result,
+	[MSG_JOB_DONE] = on_done,
+	[MSG_JOB_MORE] = on_more,
+};
+
+static void on_closed(struct channel *ch, const char *why)
+{
+	struct rig *rig = ch->user;
+
+	(void)why;
+	if (ch == rig->queue) {
+		rig->queue_closed = true;
+		channel_free(&rig->queue);
+	} else {
+		channel_free(&rig->control);
+	}
+}
+
+static const struct channel_hooks hooks = { .handlers = handlers, .on_closed = on_closed };
+
+/* ---- files ---- */
+
+const char *rig_path(struct rig *rig, const char *path)
+{
+	static char buffers[4][300];
+	static unsigned next;
+	char *out = buffers[next++ % 4];
+
+	(void)snprintf(out, 300, "%s/%s", rig->dir, path);
+	return out;
+}
+
+void rig_write(struct rig *rig, const char *path, struct slice text)
+{
+	auto_close int fd = open(rig_path(rig, path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_all(fd, text), 0);
+}
+
+struct buf rig_read(struct rig *rig, const char *path)
+{
+	struct buf out = BUF_INIT(64 << 20);
+	int r = file_read_path(AT_FDCWD, rig_path(rig, path), &out);
+
+	assert_true(r == 0 || r == -ENOENT);
+	return out;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+/* ---- life ---- */
+
+void rig_init(struct rig *rig, size_t n_users, uid_t first_uid, bool is_sandbox, const char *more_settings)
+{
+	auto_buf struct buf users = BUF_INIT(1 << 20);
+
+	memset(rig, 0, sizeof(*rig));
+	rig->is_sandbox = is_sandbox;
+	rig->max_answers = 20000;
+	rig->answers = mem_new_array(rig->max_answers, sizeof(*rig->answers));
+	(void)snprintf(rig->settings, sizeof(rig->settings), "%s", more_settings);
+	(void)snprintf(rig->dir, sizeof(rig->dir), "/tmp/test_local.XXXXXX");
+	assert_non_null(mkdtemp(rig->dir));
+	assert_int_equal(chmod(rig->dir, 0755), 0);
+	assert_int_equal(mkdir(rig_path(rig, "etc"), 0755), 0);
+	assert_int_equal(mkdir(rig_path(rig, "mail"), 0755), 0);
+	assert_int_equal(mkdir(rig_path(rig, "home"), 0755), 0);
+	for (size_t i = 0; i < n_users; i++) {
+		char home[64];
+		uid_t uid = first_uid + (uid_t)i;
+		(void)snprintf(home, sizeof(home), "home/u%zu", i);
+		buf_printf(&users, "u%zu:x:%u:%u::%s/%s:/bin/sh\n", i, uid, uid, rig->dir, home);
+		assert_int_equal(mkdir(rig_path(rig, home), 0700), 0);
+		if (!is_sandbox)
+			assert_int_equal(chown(rig_path(rig, home), uid, uid), 0);
+	}
+	rig_write(rig, "etc/users", buf_slice(&users));
+	rig->loop = uv_default_loop(); /* channels know one loop per process */
+}
+
+void rig_deinit(struct rig *rig)
+{
+	if (rig->pid)
+		rig_kill(rig);
+	assert_int_equal(nftw(rig->dir, remove_one, 20, FTW_DEPTH | FTW_PHYS), 0);
+	mem_free(rig->answers);
+}
+
+static int make_config(struct rig *rig)
+{
+	auto_buf struct buf text = BUF_INIT(10000);
+	int fd = memfd_create("config", MFD_CLOEXEC);
+
+	buf_printf(&text,
+		"[main]\nhost_name = host.example\norigin = example\n[users]\nfile = %s/etc/users\n"
+		"[local]\nmail_dir = %s/mail\n%s",
+		rig->dir, rig->dir, rig->settings);
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_all(fd, buf_slice(&text)), 0);
+	return fd;
+}
+
+static _Noreturn void be_local(struct rig *rig, int control, int config)
+{
+	char sandbox[200], name[] = ROLE_ARGV0;
+	char *argv[] = { name, sandbox, NULL };
+
+	(void)snprintf(sandbox, sizeof(sandbox), "--sandbox=%s", rig->is_sandbox ? rig->dir : "");
+	control = fcntl(control, F_DUPFD, 10);
+	config = fcntl(config, F_DUPFD, 10);
+	if (dup2(control, ROLE_FD_CONTROL) < 0 || dup2(config, ROLE_FD_CONFIG) < 0)
+		_exit(99);
+	for (int fd = ROLE_FD_CONFIG + 1; fd < 100; fd++)
+		(void)close(fd);
+	(void)execv(
+		"/proc/self/exe", argv); /* as the supervisor does: nothing of the test is in its memory */
+	_exit(99);
+}
+
+int rig_main(int argc, char **argv)
+{
+	return argc == 2 && strcmp(argv[0], ROLE_ARGV0) == 0 ? local_main(argc, argv) : -1;
+}
+
+void rig_start(struct rig *rig)
+{
+	int config = make_config(rig), control[2], queue[2];
+
+	assert_int_equal(channel_pair(control), 0);
+	assert_int_equal(channel_pair(queue), 0);
+	(void)fflush(NULL);
+	rig->pid = fork();
+	assert_true(rig->pid >= 0);
+	if (rig->pid == 0)
+		be_local(rig, control[1], config);
+	(void)close(control[1]);
+	(void)close(config);
+	rig->control = channel_new(rig->loop, control[0], ROLE_SUPERVISOR, ROLE_LOCAL, 0, &hooks, rig);
+	rig->queue = channel_new(rig->loop, queue[0], ROLE_QUEUE, ROLE_LOCAL, 0, &hooks, rig);
+	rig->queue_closed = false;
+	channel_send_fd(rig->control, MSG_CHANNEL, &(struct msg_CHANNEL){ .peer = ROLE_QUEUE, .instance = 0 },
+		queue[1]);
+}
+
+static void on_turn_end(uv_timer_t *timer)
+{
+	(void)timer;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	mem_free(handle);
+}
+
+void rig_turn(struct rig *rig)
+{
+	uv_timer_t *timer = mem_new(sizeof(*timer));
+
+	assert_int_equal(uv_timer_init(rig->loop, timer), 0);
+	assert_int_equal(uv_timer_start(timer, on_turn_end, 20, 0), 0);
+	(void)uv_run(rig->loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)timer, on_timer_closed);
+}
+
+static int reap(struct rig *rig)
+{
+	int status = 0;
+
+	channel_free(&rig->control);
+	channel_free(&rig->queue);
+	assert_int_equal(waitpid(rig->pid, &status, 0), rig->pid);
+	rig->pid = 0;
+	rig_turn(rig);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+void rig_kill(struct rig *rig)
+{
+	assert_int_equal(kill(rig->pid, SIGKILL), 0);
+	(void)reap(rig);
+}
+
+int rig_stop(struct rig *rig)
+{
+	uint64_t start = clock_mono_ms();
+
+	SEND(rig->control, STOP, .unused = 0);
+	while (!rig->queue_closed && clock_mono_ms() - start < WAIT_MS)
+		rig_turn(rig);
+	return reap(rig);
+}
+
+/* ---- mail ---- */
+
+struct buf rig_content(uint64_t queue_id, const char *more_fields, struct slice body)
+{
+	struct buf out = BUF_INIT(64 << 20);
+
+	buf_append_str(&out, "Received: by host.example (Postrider, from userid 1000)\n\tid ");
+	queue_id_append(&out, queue_id);
+	buf_append_str(&out, "; Wed, 19 Feb 2020 05:10:35 -0500 (EST)\n");
+	buf_append_str(&out, more_fields);
+	buf_append_str(&out, "Subject: test\n\n");
+	buf_append(&out, body);
+	return out;
+}
+
+void rig_give(struct rig *rig, const struct rig_mail *mail)
+{
+	uint32_t n = 0;
+
+	while (n < ARRAY_LEN(mail->users) && mail->users[n])
+		n++;
+	assert_non_null(rig->queue);
+	SEND(rig->queue, JOB_BEGIN, .job = mail->job, .queue_id = mail->queue_id,
+		.reverse_path = SLICE("sender@example"), .size = mail->content.len, .n_rcpts = n);
+	for (uint32_t i = 0; i < n; i++) {
+		char address[100], trail[100];
+		(void)snprintf(address, sizeof(address), "%s@localhost", mail->users[i]);
+		(void)snprintf(trail, sizeof(trail), "%s@localhost.localdomain", mail->users[i]);
+		SEND(rig->queue, JOB_RCPT, .job = mail->job, .rcpt = i,
+			.kind = mail->kind ? mail->kind : LEAF_USER, .flags = (uint8_t)mail->flags,
+			.forward_path = slice_of(trail), .user = slice_of(mail->users[i]),
+			.original = slice_of(address), .trail = slice_of(trail));
+	}
+	rig->content = mail->content;
+	SEND(rig->queue, JOB_CONTENT, .job = mail->job, .chunk = slice_first(mail->content, LIMIT_CHUNK));
+}
+
+void rig_wait_done(struct rig *rig, size_t n_done)
+{
+	uint64_t start = clock_mono_ms();
+
+	while (rig->n_done < n_done && !rig->queue_closed && clock_mono_ms() - start < WAIT_MS)
+		rig_turn(rig);
+	assert_int_equal(rig->n_done, n_done);
+}
+
+const struct rig_answer *rig_answer(struct rig *rig, uint64_t job, uint32_t rcpt)
+{
+	for (size_t i = 0; i < rig->n_answers; i++)
+		if (rig->answers[i].job == job && rig->answers[i].rcpt == rcpt)
+			return &rig->answers[i];
+	fail_msg("no answer for recipient %u of job %" PRIu64, rcpt, job);
+	return NULL;
+}
+
+/* Children of a process, from /proc. */
+static size_t children_of(pid_t parent, pid_t *pids, size_t max)
+{
+	char path[100];
+	auto_buf struct buf text = BUF_INIT(100000);
+	struct slice rest, word;
+	size_t n = 0;
+	uint64_t pid;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	if (file_read_path(AT_FDCWD, path, &text) < 0)
+		return 0;
+	rest = buf_slice(&text);
+	while (n < max && slice_next_word(&rest, &word) && slice_to_u64(word, INT_MAX, &pid))
+		pids[n++] = (pid_t)pid;
+	return n;
+}
+
+size_t rig_workers(struct rig *rig, pid_t *pids, size_t max)
+{
+	pid_t nursery;
+
+	return children_of(rig->pid, &nursery, 1) ? children_of(nursery, pids, max) : 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_rig.h - the real local role in a process of its own, with the test as its supervisor and queue
+ *
+ * Layer: tests of local.
+ */
+#pragma once
+#include "ipc/channel.h"
+#include "support/test.h"
+#include <sys/types.h>
+
+struct rig_answer {
+	uint64_t job;
+	uint32_t rcpt;
+	uint8_t outcome; /* enum job_outcome */
+	char status[16], reason[300];
+	char leaves[300]; /* "kind:flags:address " of each JOB_FORWARD before it */
+};
+
+struct rig {
+	char dir[64]; /* scratch: etc/users, mail/, home/ */
+	bool is_sandbox;
+	char settings[1000]; /* further configuration text */
+	pid_t pid;
+	uv_loop_t *loop;
+	struct channel *control, *queue;
+	struct rig_answer *answers;
+	size_t n_answers, n_done, max_answers;
+	char leaves[300];
+	bool queue_closed;
+	/* What a JOB_MORE is answered from. */
+	struct slice content;
+};
+
+/* First in main(): the role's exit status when this process is to be the role, else -1. */
+int rig_main(int argc, char **argv);
+/* Makes the scratch directory; users are u0 .. u(n-1), with uids from first_uid on (those of the test's own
+ * process in sandbox mode). */
+void rig_init(struct rig *rig, size_t n_users, uid_t first_uid, bool is_sandbox, const char *more_settings);
+void rig_deinit(struct rig *rig);
+void rig_start(struct rig *rig);
+void rig_kill(struct rig *rig); /* -9 */
+int rig_stop(struct rig *rig);	/* STOP; its exit status */
+/* Reads and writes a file below the scratch directory. */
+void rig_write(struct rig *rig, const char *path, struct slice text);
+struct buf rig_read(struct rig *rig, const char *path);	 /* the caller's to free; empty when it is missing */
+const char *rig_path(struct rig *rig, const char *path); /* in one of several static buffers */
+
+struct rig_mail {
+	uint64_t job, queue_id;
+	const char *users[8]; /* NULL-ended */
+	unsigned flags;
+	uint8_t kind; /* 0: LEAF_USER */
+	struct slice content;
+};
+/* Content as smtpd would hand it in: with a Received field of that queue id. The caller's to free. */
+struct buf rig_content(uint64_t queue_id, const char *more_fields, struct slice body);
+void rig_give(struct rig *rig, const struct rig_mail *mail);
+/* Waits until so many jobs are done in all; fails the test after 20 s. */
+void rig_wait_done(struct rig *rig, size_t n_done);
+/* The answer to a recipient, or a failed test. */
+const struct rig_answer *rig_answer(struct rig *rig, uint64_t job, uint32_t rcpt);
+/* Process ids of the workers there are now. */
+size_t rig_workers(struct rig *rig, pid_t *pids, size_t max);
+void rig_turn(struct rig *rig); /* one turn of the loop, at most 20 ms */

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker.c - a worker's birth, its jobs, its answers; see worker.h */
+#include "local/worker.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "ipc/jail.h"
+#include "local/become.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define RCPT_STRINGS_MAX (4 * LIMIT_FRAME) /* a frame's strings fit, whatever they are */
+
+static struct worker worker; /* one per process */
+
+/* ---- answers ---- */
+
+static void job_free(struct worker_job *job)
+{
+	list_remove(&job->in_jobs);
+	list_for_each_safe (node, &job->rcpts) {
+		struct worker_rcpt *r = CONTAINER_OF(node, struct worker_rcpt, in_job);
+		list_remove(&r->in_job);
+		mem_free(r);
+	}
+	arena_reset(&job->strings);
+	buf_free(&job->content);
+	mem_free(job);
+}
+
+void worker_result(struct worker *w, struct worker_rcpt *r, enum job_outcome outcome, const char *status,
+	const char *reason)
+{
+	struct worker_job *job = r->job;
+
+	SEND(w->local, JOB_RESULT, .job = job->id, .rcpt = r->number, .outcome = (uint8_t)outcome,
+		.status = slice_of(status), .reason = slice_first(slice_of(reason), LIMIT_REASON));
+	list_remove(&r->in_job);
+	list_remove(&r->in_batch);
+	mbox_text_free(&r->text);
+	mem_free(r);
+	if (--job->n_open == 0) {
+		SEND(w->local, JOB_DONE, .job = job->id);
+		job_free(job);
+	}
+}
+
+void worker_forward(struct worker *w, struct worker_rcpt *r, const struct forward *f)
+{
+	for (size_t i = 0; i < f->n_leaves; i++)
+		SEND(w->local, JOB_FORWARD, .job = r->job->id, .rcpt = r->number,
+			.kind = (uint8_t)f->leaves[i].kind, .flags = (uint8_t)f->leaves[i].flags,
+			.address = f->leaves[i].address);
+	worker_result(w, r, JOB_FORWARDED, "2.0.0", "forwarded by ~/.forward");
+}
+
+/* ---- jobs ---- */
+
+static struct worker_job *find_job(struct worker *w, uint64_t id)
+{
+	list_for_each (node, &w->jobs) {
+		struct worker_job *job = CONTAINER_OF(node, struct worker_job, in_jobs);
+		if (job->id == id)
+			return job;
+	}
+	return NULL;
+}
+
+static struct worker_job *last_job(struct worker *w, uint64_t id)
+{
+	struct worker_job *job =
+		list_empty(&w->jobs) ? NULL : CONTAINER_OF(w->jobs.prev, struct worker_job, in_jobs);
+
+	return job && job->id == id ? job : find_job(w, id); /* a job's messages come together, mostly */
+}
+
+static void job_advance(struct worker *w, struct worker_job *job)
+{
+	if (job->content.len < job->size) {
+		SEND(w->local, JOB_MORE, .job = job->id, .offset = job->content.len);
+		return;
+	}
+	list_remove(&job->in_jobs);
+	list_push_back(&w->ready, &job->in_jobs);
+}
+
+static void on_job_begin(struct channel *ch, const union msg_any *m, int *fd)
+{
+	const struct msg_JOB_BEGIN *b = &m->JOB_BEGIN;
+	struct worker *w = ch->user;
+	struct worker_job *job = mem_new(sizeof(*job));
+
+	(void)fd;
+	job->id = b->job;
+	job->queue_id = b->queue_id;
+	job->size = b->size;
+	job->n_rcpts_missing = job->n_open = b->n_rcpts;
+	job->strings = ARENA_INIT(LIMIT_FRAME + (size_t)b->n_rcpts * RCPT_STRINGS_MAX);
+	job->content = BUF_INIT((size_t)b->size);
+	list_init(&job->rcpts);
+	CHECK(arena_copy(&job->strings, b->reverse_path, &job->reverse_path));
+	list_push_back(&w->jobs, &job->in_jobs);
+}
+
+static void on_job_rcpt(struct channel *ch, const union msg_any *m, int *fd)
+{
+	const struct msg_JOB_RCPT *from = &m->JOB_RCPT;
+	struct worker *w = ch->user;
+	struct worker_job *job = last_job(w, from->job);
+	struct worker_rcpt *r;
+
+	(void)fd;
+	if (!job || job->n_rcpts_missing == 0)
+		return;
+	r = mem_new(sizeof(*r));
+	r->job = job;
+	r->number = from->rcpt;
+	r->flags = from->flags;
+	list_init(&r->in_batch);
+	CHECK(arena_copy(&job->strings, from->forward_path, &r->forward_path));
+	CHECK(arena_copy(&job->strings, from->original, &r->original));
+	CHECK(arena_copy(&job->strings, from->trail, &r->trail));
+	list_push_back(&job->rcpts, &r->in_job);
+	job->n_rcpts_missing--;
+}
+
+static void on_job_content(struct channel *ch, const union msg_any *m, int *fd)
+{
+	struct worker *w = ch->user;
+	struct worker_job *job = last_job(w, m->JOB_CONTENT.job);
+
+	(void)fd;
+	if (!job || job->n_rcpts_missing || m->JOB_CONTENT.offset != job->content.len)
+		return;
+	buf_append(&job->content, m->JOB_CONTENT.chunk);
+	if (!buf_ok(&job->content)) {		       /* no memory, or more than was announced */
+		for (uint32_t n = job->n_open; n; n--) /* the last answer frees the job */
+			worker_result(w, list_first(&job->rcpts, struct worker_rcpt, in_job), JOB_DEFERRED,
+				"4.3.0", "no memory for the message");
+		return;
+	}
+	job_advance(w, job);
+}
+
+static void on_job_cancel(struct channel *ch, const union msg_any *m, int *fd)
+{
+	struct worker_job *job = find_job(ch->user, m->JOB_CANCEL.job);
+
+	(void)fd;
+	if (job) /* still incomplete; what is ready is delivered, which the queue must be prepared for anyway
+		  */
+		job_free(job);
+}
+
+static void on_sync_self(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)fd;
+	batch_sync_self(ch->user, m->SYNC_SELF.batch);
+}
+
+static void on_synced(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)fd;
+	batch_synced(ch->user, m->SYNCED.batch, m->SYNCED.ok ? 0 : -EIO);
+}
+
+static const msg_handler handlers[MSG_TYPE_COUNT] = {
+	[MSG_JOB_BEGIN] = on_job_begin,
+	[MSG_JOB_RCPT] = on_job_rcpt,
+	[MSG_JOB_CONTENT] = on_job_content,
+	[MSG_JOB_CANCEL] = on_job_cancel,
+	[MSG_SYNC_SELF] = on_sync_self,
+	[MSG_SYNCED] = on_synced,
+};
+
+static void on_closed(struct channel *ch, const char *why)
+{
+	struct worker *w = ch->user;
+
+	(void)why;
+	w->is_over = true;
+}
+
+static const struct channel_hooks hooks = { .handlers = handlers, .on_closed = on_closed };
+
+/* ---- birth ---- */
+
+static void log_to_local(enum log_level level, struct slice line, void *user)
+{
+	struct worker *w = user;
+
+	SEND(w->local, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(),
+		.pid = (uint32_t)getpid(), .line = slice_first(line, LIMIT_LOG_LINE));
+}
+
+static enum user_outcome user_outcome(enum userdb_outcome found)
+{
+	switch (found) {
+	case USERDB_FOUND: return USER_FOUND;
+	case USERDB_UNKNOWN: return USER_UNKNOWN;
+	case USERDB_ERROR: break;
+	}
+	return USER_UNAVAILABLE;
+}
+
+static bool is_sandbox_mode(const struct worker *w)
+{
+	return w->config->paths.sandbox[0] != '\0';
+}
+
+/* The mail group lets us create mailboxes and lock files, where the directory says so. */
+static gid_t needed_group(const struct worker *w, gid_t mail_group)
+{
+	struct stat st;
+
+	if (mail_group == (gid_t)-1 || w->mail_dir < 0 || fstat(w->mail_dir, &st) < 0)
+		return (gid_t)-1;
+	return st.st_gid == mail_group && st.st_mode & S_IWGRP && !(st.st_mode & S_IWOTH) ? mail_group
+											  : (gid_t)-1;
+}
+
+/* In sandbox mode all users are the one who runs it. */
+static int change_identity(struct worker *w, gid_t mail_group)
+{
+	w->forward_user = (struct forward_user){ .name = slice_of(w->user.name),
+		.home = w->user.home,
+		.uid = geteuid(),
+		.private_gid = getegid() };
+	if (is_sandbox_mode(w))
+		return 0;
+	w->forward_user.uid = w->user.uid;
+	w->forward_user.private_gid = userdb_group_is_private(&w->user) ? w->user.gid : (gid_t)-1;
+	return become_user(w->user.uid, w->user.gid, needed_group(w, mail_group));
+}
+
+/* The home directory may be missing, or not be a directory: then there is nothing to read. */
+static bool home_can_be_allowed(const char *home)
+{
+	struct stat st;
+
+	return home[0] == '/' && home[1] != '\0' && stat(home, &st) == 0 && S_ISDIR(st.st_mode) &&
+		access(home, X_OK) == 0;
+}
+
+static int enter_jail(struct worker *w)
+{
+	static const struct jail jail = { .may_write_files = true };
+	const char *home[] = { w->user.home, NULL }, *mail[] = { w->config->local_mail_dir, NULL };
+	struct jail_request request = { .jail = &jail,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.read_below = home_can_be_allowed(w->user.home) ? home : NULL,
+		.write_below = mail,
+		.filter = w->config->security_sandbox };
+	struct rlimit no_core = { 0, 0 };
+	int r = setrlimit(RLIMIT_CORE, &no_core) < 0 ? -errno : jail_enter(&request);
+
+	return r < 0 ? r : jail_seal(&request);
+}
+
+/* Everything up to the point where mail may come; an enum user_outcome, or negative errno. */
+static int be_born(struct worker *w, const struct worker_birth *birth)
+{
+	enum userdb_outcome found = userdb_find(w->config->users_file, birth->user, &w->user);
+	int r;
+
+	if (found != USERDB_FOUND)
+		return (int)user_outcome(found);
+	dotlock_init();
+	tzset();
+	w->mail_dir = open(w->config->local_mail_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w->mail_dir < 0)
+		w->mail_dir_error = errno;
+	r = change_identity(w, birth->mail_group);
+	if (r < 0) {
+		log_error("user %s: cannot take on this identity: %s", w->user.name, strerror(-r));
+		return r;
+	}
+	r = enter_jail(w);
+	if (r < 0)
+		log_error("user %s: cannot enter the sandbox: %s", w->user.name, strerror(-r));
+	return r < 0 ? r : (int)USER_FOUND;
+}
+
+int worker_life_main(const struct worker_birth *birth)
+{
+	struct worker *w = &worker;
+	int r;
+
+	(void)prctl(PR_SET_NAME, "worker", 0, 0, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error of that write */
+	umask(077);
+	w->config = birth->config;
+	list_init(&w->jobs);
+	list_init(&w->ready);
+	if (uv_loop_init(&w->loop) != 0)
+		return 1;
+	w->local = channel_new(&w->loop, birth->fd, ROLE_WORKER, ROLE_LOCAL, 0, &hooks, w);
+	if (!w->local)
+		return 1;
+	batch_init(w);
+	log_set_sink(log_to_local, w);
+	r = be_born(w, birth);
+	if (r > 0)
+		SEND(w->local, WORKER_READY, .outcome = (uint8_t)r);
+	if (r != USER_FOUND) {
+		channel_flush_blocking(w->local, 1000);
+		return r < 0;
+	}
+	while (!w->is_over) {
+		(void)uv_run(&w->loop, UV_RUN_ONCE);
+		if (!w->is_over)
+			batch_step(w);
+	}
+	batch_abandon(w);
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker.h - the process that delivers one user's mail, as that user
+ *
+ * Looks the user up itself, gives up root for good, and then reads ~/.forward and writes the mailbox. Never
+ * executes anything, never sees another user's mail, holds no descriptor but its channel and the mail
+ * directory. Jobs arrive in one loop and are gathered: everything that is complete is written under one lock
+ * and covered by one sync. Layer: local. Tests: test_local.c, test_privileges.c.
+ */
+#pragma once
+#include "base/list.h"
+#include "base/userdb.h"
+#include "ipc/channel.h"
+#include "local/forward.h"
+#include "local/mailbox.h"
+#include "local/nursery.h"
+
+/* A mail for this user, as it comes in. */
+struct worker_job {
+	struct list in_jobs; /* incomplete ones, then the ready ones in order */
+	uint64_t id, queue_id, size;
+	uint32_t n_rcpts_missing, n_open;
+	struct slice reverse_path;
+	struct arena strings;
+	struct buf content;
+	struct list rcpts;
+	bool is_complete;
+};
+
+/* One of its recipients. */
+struct worker_rcpt {
+	struct list in_job; /* until it is taken into a batch */
+	struct list in_batch;
+	struct worker_job *job;
+	uint32_t number;
+	unsigned flags; /* enum rcpt_flags */
+	struct slice forward_path, original, trail;
+	struct mbox_text text;
+	int outcome; /* of the mailbox: enum mailbox_outcome or negative errno; 0: none yet */
+};
+
+enum batch_state {
+	BATCH_NONE,    /* nothing to do */
+	BATCH_LOCKING, /* waits for the mailbox's locks */
+	BATCH_SYNCING, /* written; waits for local to sync, or to say who does */
+};
+
+struct worker {
+	uv_loop_t loop;
+	struct channel *local;
+	const struct config *config;
+	struct userdb_user user;
+	struct forward_user forward_user;
+	int mail_dir, mail_dir_error; /* -1 and why */
+	struct list jobs, ready;
+	bool is_over; /* local is gone */
+
+	enum batch_state state;
+	uint64_t batch_number, lock_deadline_ms, lock_pause_ms;
+	struct list batch; /* struct worker_rcpt */
+	uint64_t planned;
+	struct mailbox mailbox;
+	uv_timer_t lock_timer;
+};
+
+/* The life of a worker, as nursery_start() wants it. */
+int worker_life_main(const struct worker_birth *birth);
+
+/* ---- batch.c: what is delivered together ---- */
+void batch_init(struct worker *w);
+/* Does what can be done now: takes ready mails, tries the locks, writes. */
+void batch_step(struct worker *w);
+/* The sync's outcome; r: 0 or negative errno. */
+void batch_synced(struct worker *w, uint64_t number, int r);
+/* "Sync it yourself." */
+void batch_sync_self(struct worker *w, uint64_t number);
+/* Local is gone: what is written is synced and kept, its locks are given back. */
+void batch_abandon(struct worker *w);
+
+/* ---- worker.c: answers ---- */
+void worker_result(struct worker *w, struct worker_rcpt *r, enum job_outcome outcome, const char *status,
+	const char *reason);
+void worker_forward(struct worker *w, struct worker_rcpt *r, const struct forward *f);
