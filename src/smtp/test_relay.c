@@ -563,6 +563,7 @@ static void deaf_server_times_out(void **state)
 	assert_lines(buf_slice(&heard),
 		"1 deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while sending message "
 		"body");
+	server_hang_up(&server);
 	stop();
 }
 
