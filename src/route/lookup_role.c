@@ -65,13 +65,6 @@ static int lookup_before_jail(struct role_process *rp)
 	return 0;
 }
 
-static int lookup_after_jail(struct role_process *rp)
-{
-	(void)rp;
-	lookup_refresh(&lookup);
-	return 0;
-}
-
 static void lookup_on_peer(struct role_process *rp, struct channel *ch)
 {
 	(void)rp;
@@ -106,7 +99,6 @@ int lookup_main(int argc, char **argv)
 		.handlers = handlers,
 		.jail = &lookup_jail,
 		.before_jail = lookup_before_jail,
-		.after_jail = lookup_after_jail,
 		.on_peer = lookup_on_peer,
 		.on_peer_gone = lookup_on_peer_gone,
 		.on_drain = lookup_on_drain,

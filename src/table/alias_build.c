@@ -118,7 +118,7 @@ static int put_meta(const struct alias_meta *meta, int fd, size_t at)
  */
 static int write_meta(struct alias_meta *meta, int fd)
 {
-	size_t at;
+	size_t at = 0;
 	int r = find_meta(fd, &at);
 	off_t size = lseek(fd, 0, SEEK_END);
 

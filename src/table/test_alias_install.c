@@ -183,7 +183,7 @@ static int rebuild(struct buf *out)
 {
 	char sandbox[PATH_MAX + 16], name[PATH_MAX];
 	char *argv[] = { (char *)(uintptr_t) "aliases", sandbox, NULL };
-	int status;
+	int status = 0;
 	pid_t child;
 
 	(void)snprintf(sandbox, sizeof(sandbox), "--sandbox=%s", dir);
