@@ -25,7 +25,7 @@ void buf_append(struct buf *b, struct slice s);
 void buf_append_str(struct buf *b, const char *s);
 void buf_append_byte(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_vprintf(struct buf *b, const char *fmt, va_list args);
+void buf_vprintf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 /* Room for n more bytes, to be filled and then counted with buf_grew(); NULL when it does not fit. */
 MUST_USE char *buf_reserve(struct buf *b, size_t n);
 void buf_grew(struct buf *b, size_t n);

@@ -8,18 +8,18 @@ static const struct capabilities all = { .size = true, .dsn = true, .eight_bit =
 
 static void writes_mail(void **state)
 {
-	static const struct {
+	const struct {
 		struct job job;
 		struct capabilities can;
 		struct command_mail_options options;
 		const char *want;
 	} rows[] = {
-		{ { .reverse_path = SLICE("a@x") }, { 0 }, { .size = 5 }, "MAIL FROM:<a@x>\r\n" },
-		{ { .reverse_path = SLICE("") }, all, { .size = 5 }, "MAIL FROM:<> SIZE=5\r\n" },
-		{ { .reverse_path = SLICE("a@x"), .ret = RET_FULL, .envid = SLICE("i+2Bd") }, all,
+		{ { .reverse_path = SLICE_CONST("a@x") }, { 0 }, { .size = 5 }, "MAIL FROM:<a@x>\r\n" },
+		{ { .reverse_path = SLICE_CONST("") }, all, { .size = 5 }, "MAIL FROM:<> SIZE=5\r\n" },
+		{ { .reverse_path = SLICE_CONST("a@x"), .ret = RET_FULL, .envid = SLICE_CONST("i+2Bd") }, all,
 			{ .size = 5, .eight_bit = true, .smtputf8 = true },
 			"MAIL FROM:<a@x> SIZE=5 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=i+2Bd\r\n" },
-		{ { .reverse_path = SLICE("a@x"), .ret = 77, .envid = SLICE("bad\r\nRSET") }, all,
+		{ { .reverse_path = SLICE_CONST("a@x"), .ret = 77, .envid = SLICE_CONST("bad\r\nRSET") }, all,
 			{ .size = 5 }, "MAIL FROM:<a@x> SIZE=5\r\n" },
 	};
 	(void)state;
@@ -32,18 +32,18 @@ static void writes_mail(void **state)
 
 static void writes_rcpt(void **state)
 {
-	static const struct {
+	const struct {
 		struct job_rcpt rcpt;
 		struct capabilities can;
 		const char *want;
 	} rows[] = {
-		{ { .forward_path = SLICE("a@x"), .notify = NOTIFY_NEVER }, { 0 }, "RCPT TO:<a@x>\r\n" },
-		{ { .forward_path = SLICE("a@x") }, all, "RCPT TO:<a@x>\r\n" },
-		{ { .forward_path = SLICE("\"a b\"@x"),
+		{ { .forward_path = SLICE_CONST("a@x"), .notify = NOTIFY_NEVER }, { 0 }, "RCPT TO:<a@x>\r\n" },
+		{ { .forward_path = SLICE_CONST("a@x") }, all, "RCPT TO:<a@x>\r\n" },
+		{ { .forward_path = SLICE_CONST("\"a b\"@x"),
 			  .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
-			  .orcpt = SLICE("rfc822;o+2Bo@x") },
+			  .orcpt = SLICE_CONST("rfc822;o+2Bo@x") },
 			all, "RCPT TO:<\"a b\"@x> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;o+2Bo@x\r\n" },
-		{ { .forward_path = SLICE("a@x"), .notify = 0xff, .orcpt = SLICE("x y") }, all,
+		{ { .forward_path = SLICE_CONST("a@x"), .notify = 0xff, .orcpt = SLICE_CONST("x y") }, all,
 			"RCPT TO:<a@x>\r\n" },
 	};
 	(void)state;
@@ -56,7 +56,7 @@ static void writes_rcpt(void **state)
 
 static void knows_safe_paths(void **state)
 {
-	static const struct {
+	const struct {
 		const char *path;
 		bool allow_null, want;
 	} rows[] = {
