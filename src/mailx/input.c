@@ -87,6 +87,8 @@ static struct input_editor *editor_new(void)
 	(void)el_set(editor->edit, EL_PROMPT, editor_prompt);
 	(void)el_set(editor->edit, EL_HIST, history, editor->history);
 	(void)el_set(editor->edit, EL_BIND, "^I", "ed-insert", NULL);
+	/* A ^D typed before we read reaches us as NUL: the terminal had taken it for an end of file. */
+	(void)el_set(editor->edit, EL_BIND, "^@", "em-delete-or-list", NULL);
 	(void)el_set(editor->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	(void)el_source(editor->edit, NULL); /* ~/.editrc; most people have none */
 	return editor;

@@ -150,6 +150,7 @@ void vars_deinit(struct vars *v)
 		mem_free(v->at[i].value);
 	}
 	mem_free(v->at);
+	strlist_free(&v->pinned);
 	*v = (struct vars){ 0 };
 }
 
@@ -184,18 +185,25 @@ static void vars_insert(struct vars *v, size_t i, const char *name)
 	v->n++;
 }
 
+static bool is_pinned(const struct vars *v, const char *name)
+{
+	for (size_t i = 0; i < v->pinned.n && v->pins_hold; i++)
+		if (strcmp(v->pinned.at[i], name) == 0)
+			return true;
+	return false;
+}
+
 void vars_set(struct vars *v, const char *name, const char *value)
 {
-	char *copy = mem_dup_str(value);
+	char *copy;
 	size_t i;
 
 	name = vars_canonical(name);
+	if (is_pinned(v, name))
+		return;
+	copy = mem_dup_str(value); /* it may be the old value itself */
 	if (!vars_find(v, name, &i))
 		vars_insert(v, i, name);
-	if (v->pins_hold && v->at[i].is_pinned) {
-		mem_free(copy);
-		return;
-	}
 	mem_free(v->at[i].value);
 	v->at[i].value = copy;
 }
@@ -204,7 +212,8 @@ void vars_unset(struct vars *v, const char *name)
 {
 	size_t i;
 
-	if (!vars_find(v, vars_canonical(name), &i) || (v->pins_hold && v->at[i].is_pinned))
+	name = vars_canonical(name);
+	if (is_pinned(v, name) || !vars_find(v, name, &i))
 		return;
 	mem_free(v->at[i].name);
 	mem_free(v->at[i].value);
@@ -212,31 +221,47 @@ void vars_unset(struct vars *v, const char *name)
 	memmove(v->at + i, v->at + i + 1, (v->n - i) * sizeof(*v->at));
 }
 
-bool vars_assign(struct vars *v, const char *assignment)
+/* Splits "name", "name=value" or "noname"; *value_out is NULL when the variable is to be unset. The name is
+ * the caller's to mem_free; NULL: there is none. */
+static char *assignment_split(const char *assignment, const char **value_out)
 {
 	struct slice value = slice_of(assignment), name;
 	bool has_value = slice_cut(&value, '=', &name);
-	auto_free char *word = slice_dup(has_value ? name : value);
 
-	if (*word == '\0')
+	if (!has_value)
+		name = value;
+	*value_out = has_value ? value.at : "";
+	if (name.len == 0)
+		return NULL;
+	auto_free char *word = slice_dup(name);
+	if (has_value || strncmp(word, "no", 2) != 0 || word[2] == '\0' || vars_row(word))
+		return take_ptr(&word);
+	*value_out = NULL;
+	return mem_dup_str(word + 2);
+}
+
+bool vars_assign(struct vars *v, const char *assignment)
+{
+	const char *value;
+	auto_free char *name = assignment_split(assignment, &value);
+
+	if (!name)
 		return false;
-	if (!has_value && strncmp(word, "no", 2) == 0 && word[2] && !vars_row(word))
-		vars_unset(v, word + 2);
+	if (value)
+		vars_set(v, name, value);
 	else
-		vars_set(v, word, has_value ? value.at : "");
+		vars_unset(v, name);
 	return true;
 }
 
 bool vars_assign_pinned(struct vars *v, const char *assignment)
 {
-	struct slice name = slice_of(assignment);
-	auto_free char *word = slice_dup(slice_first(name, slice_find(name, '=')));
-	size_t i;
+	const char *value;
+	auto_free char *name = assignment_split(assignment, &value);
 
 	if (!vars_assign(v, assignment))
 		return false;
-	if (vars_find(v, vars_canonical(word), &i))
-		v->at[i].is_pinned = true;
+	strlist_add(&v->pinned, vars_canonical(name));
 	return true;
 }
 

@@ -7,16 +7,17 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "mailx/strlist.h"
 
 struct var {
 	char *name;
-	char *value;	/* never NULL; a binary variable holds "" */
-	bool is_pinned; /* from -S: what start-up files say does not change it */
+	char *value; /* never NULL; a binary variable holds "" */
 };
 struct vars {
 	struct var *at; /* in order of their names */
 	size_t n, cap;
-	bool pins_hold; /* while start-up files are read */
+	struct strlist pinned; /* names from -S: what start-up files say does not change them */
+	bool pins_hold;	       /* while start-up files are read */
 };
 
 struct var_known {
