@@ -207,7 +207,7 @@ static void an_abandoned_segment_is_emptied(void **state)
 	kit_open(&kit);
 	for (uint64_t id = 1; id <= 4; id++)
 		kit_commit(&kit, id, 2000, 1);
-	struct spool_segment *bad = kit.messages[1].entry.segment;
+	uint64_t bad = kit.messages[1].entry.segment->generation;
 	shim.fail_calls = 1U << SHIM_SYNC;
 	shim.fail_at = shim.fail_n = 1;
 	shim.fail_error = EIO;
@@ -221,7 +221,7 @@ static void an_abandoned_segment_is_emptied(void **state)
 	kit_commit(&kit, 6, 2000, 1);
 	kit_run(&kit);
 	for (uint64_t id = 1; id <= 4; id++)
-		assert_ptr_not_equal(kit.messages[id].entry.segment, bad);
+		assert_true(kit.messages[id].entry.segment->generation > bad);
 	spool_statistics(kit.sp, &st);
 	assert_int_equal(st.n_segments, 1);
 	kit_reopen(&kit);

@@ -107,6 +107,8 @@ static struct spool_entry *kit_on_recovered(
 	struct kit *k = user;
 	struct kit_message *m;
 
+	if (k->n_recovered == 0)
+		k->n_events_at_recovery = shim_n_events();
 	assert_true(env->id < KIT_MESSAGES);
 	m = &k->messages[env->id];
 	assert_false(m->is_live);

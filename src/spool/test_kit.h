@@ -40,6 +40,7 @@ struct kit {
 	unsigned problems[16]; /* by kind */
 	struct spool_problem last_problem;
 	bool is_closed;
+	size_t n_events_at_recovery; /* of the shim, when the first message was handed over */
 };
 
 void kit_init(struct kit *k); /* makes the directory; settings for small segments */
