@@ -328,6 +328,18 @@ void channel_send(struct channel *ch, enum msg_type type, const void *m)
 	channel_send_fd(ch, type, m, -1);
 }
 
+/* A role that starts late is given channels to all others in one turn: more than the list has room for. */
+static bool channel_has_fd_room(struct channel *ch)
+{
+	while (ch->n_fds_out == ARRAY_LEN(ch->fds_out)) {
+		ssize_t n = channel_send_some(ch);
+		if (n < 0)
+			return false;
+		ch->out_done += (size_t)n;
+	}
+	return true;
+}
+
 void channel_send_fd(struct channel *ch, enum msg_type type, const void *m, int fd)
 {
 	auto_close int owned = fd;
@@ -336,7 +348,7 @@ void channel_send_fd(struct channel *ch, enum msg_type type, const void *m, int 
 	if (ch->is_closing || ch->fail_why)
 		return;
 	if (fd >= 0) {
-		if (ch->n_fds_out == ARRAY_LEN(ch->fds_out)) {
+		if (!channel_has_fd_room(ch)) {
 			channel_fail_later(ch, "too many descriptors under way");
 			return;
 		}

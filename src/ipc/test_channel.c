@@ -203,6 +203,25 @@ static void a_descriptor_comes_with_its_frame(void **state)
 	close(s->fd);
 }
 
+static void many_descriptors_in_one_turn(void **state)
+{
+	struct seen *s = *state;
+
+	for (size_t i = 0; i < 4 * ARRAY_LEN(s->smtpd->fds_out); i++) {
+		channel_send_fd(s->smtpd, MSG_MAIL_RCPT,
+			&(struct msg_MAIL_RCPT){ .mail = i, .forward_path = SLICE("with") },
+			open("/dev/null", O_RDONLY));
+		SEND(s->smtpd, MAIL_RCPT, .mail = i, .forward_path = SLICE("without"));
+	}
+	for (int i = 0; i < 100 && s->n_rcpts < 8 * ARRAY_LEN(s->smtpd->fds_out); i++) {
+		turns(1);
+		cleanup_close(&s->fd);
+		s->fd = -1;
+	}
+	assert_null(s->why);
+	assert_int_equal(s->n_rcpts, 8 * ARRAY_LEN(s->smtpd->fds_out));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +236,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(paused_frames_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(freed_in_its_own_handler, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_descriptor_comes_with_its_frame, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_descriptors_in_one_turn, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
