@@ -316,6 +316,14 @@ static void merge_handlers(const struct role_hooks *hooks)
 		merged_handlers[i] = control_handlers[i] ? control_handlers[i] : hooks->handlers[i];
 }
 
+void role_ready(struct role_process *rp)
+{
+	const struct jail *jail = rp->hooks->jail;
+
+	SEND(rp->control, READY, .landlock_abi = (uint8_t)rp->landlock_abi,
+		.sandboxed = rp->config->security_sandbox && !jail->no_filter && !jail->keeps_root);
+}
+
 int role_main(const struct role_hooks *hooks, int argc, char **argv)
 {
 	struct role_process *rp = &role;
@@ -351,9 +359,8 @@ int role_main(const struct role_hooks *hooks, int argc, char **argv)
 		channel_new(rp->loop, ROLE_FD_CONTROL, hooks->role, ROLE_SUPERVISOR, 0, &control_hooks, rp);
 	if (!rp->control)
 		return 1;
-	SEND(rp->control, READY, .landlock_abi = (uint8_t)rp->landlock_abi,
-		.sandboxed =
-			rp->config->security_sandbox && !hooks->jail->no_filter && !hooks->jail->keeps_root);
+	if (!hooks->ready_later)
+		role_ready(rp);
 	(void)uv_run(rp->loop, UV_RUN_DEFAULT);
 	return 0;
 }

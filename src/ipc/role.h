@@ -25,6 +25,7 @@ struct role_hooks {
 	const msg_handler *handlers; /* MSG_TYPE_COUNT entries; of all peers; role.c adds the supervisor's own
 					messages */
 	const struct jail *jail;
+	bool ready_later; /* it calls role_ready(); the others are ready when after_jail returned */
 	int (*before_jail)(struct role_process *rp); /* may be NULL; negative errno ends the process */
 	int (*after_jail)(struct role_process *rp);  /* may be NULL */
 	void (*on_peer)(
@@ -57,6 +58,8 @@ struct role_process {
 
 /* The main function of a role's process; argv as the supervisor wrote it. Returns the exit status. */
 int role_main(const struct role_hooks *hooks, int argc, char **argv);
+/* Tells the supervisor, once, that the role does its work; from the loop. */
+void role_ready(struct role_process *rp);
 /* The role is done: flushes its channels and ends the process. */
 _Noreturn void role_exit(struct role_process *rp, int status);
 /* The channel to a peer; NULL while it is not there. */

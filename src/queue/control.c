@@ -391,9 +391,21 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	control.n_clients++;
 }
 
-void control_listen(int fd)
+/* Who calls between the two waits in the listener's backlog. */
+void control_start(void)
 {
 	static uv_check_t turn;
+
+	if (control.fd < 0 || queue.reserved_number == 0)
+		return;
+	CHECK(uv_poll_init(queue.rp->loop, &control.poll, control.fd) == 0);
+	CHECK(uv_poll_start(&control.poll, UV_READABLE, on_connection) == 0);
+	CHECK(uv_check_init(queue.rp->loop, &turn) == 0);
+	CHECK(uv_check_start(&turn, on_turn) == 0);
+}
+
+void control_listen(int fd)
+{
 	static const int one = 1;
 
 	if (control.fd >= 0) {
@@ -403,8 +415,5 @@ void control_listen(int fd)
 	/* On the listener, so that credentials of what arrives before accept are kept too. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
 	control.fd = fd;
-	CHECK(uv_poll_init(queue.rp->loop, &control.poll, fd) == 0);
-	CHECK(uv_poll_start(&control.poll, UV_READABLE, on_connection) == 0);
-	CHECK(uv_check_init(queue.rp->loop, &turn) == 0);
-	CHECK(uv_check_start(&turn, on_turn) == 0);
+	control_start();
 }

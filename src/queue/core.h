@@ -114,3 +114,4 @@ void intake_stop(void); /* aborts what is being received from commands */
 
 /* ---- control.c: sendmail, mailq, postrider ---- */
 void control_listen(int fd); /* takes fd */
+void control_start(void);    /* commands are served once there is a listener, and queue ids to give */

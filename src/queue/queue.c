@@ -36,8 +36,13 @@ static void ids_reserved(void *user, int result)
 	uint64_t *upto = user;
 
 	if (result == 0) {
+		bool is_first = queue.reserved_number == 0;
 		queue.reserved_number = MAX(queue.reserved_number, *upto);
 		intake_lease_all();
+		if (is_first) {
+			control_start();
+			role_ready(queue.rp);
+		}
 	} else {
 		log_error("queue ids cannot be reserved: %s", strerror(-result));
 	}
@@ -290,6 +295,7 @@ static const struct role_hooks hooks = {
 	.role = ROLE_QUEUE,
 	.handlers = handlers,
 	.jail = &jail,
+	.ready_later = true, /* when queue ids are reserved, which takes a sync */
 	.before_jail = queue_before_jail,
 	.after_jail = queue_after_jail,
 	.on_peer = queue_on_peer,
