@@ -203,7 +203,7 @@ void recipient_delivered(struct message *m, struct recipient *r, enum job_outcom
 	count_attempt(r);
 	queue.n_delivered++;
 	report_log(m, r, "sent", NULL);
-	if (r->notify & SPOOL_NOTIFY_SUCCESS)
+	if (r->notify & SPOOL_NOTIFY_SUCCESS && how != JOB_RELAYED_DSN)
 		report_success(m, r, how);
 	recipient_finish(m, r, SPOOL_RCPT_DELIVERED);
 }

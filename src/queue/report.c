@@ -284,6 +284,5 @@ void report_delay(struct message *m, struct recipient *r)
 
 void report_success(struct message *m, struct recipient *r, enum job_outcome how)
 {
-	/* A host that took the wish with the mail tells of it itself; one that did not is the end of it. */
 	report_one(m, r, DSN_SUCCESS, how == JOB_RELAYED ? DSN_ACTION_RELAYED : DSN_ACTION_DELIVERED);
 }

@@ -389,7 +389,8 @@ void scheduler_result(struct channel *ch, const union msg_any *any, int *fd)
 	r->reconcile = false;
 	switch ((enum job_outcome)result->outcome) {
 	case JOB_DELIVERED:
-	case JOB_RELAYED: recipient_delivered(v->m, r, result->outcome); return;
+	case JOB_RELAYED:
+	case JOB_RELAYED_DSN: recipient_delivered(v->m, r, result->outcome); return;
 	case JOB_FAILED: recipient_failed(v->m, r); return;
 	case JOB_FORWARDED:
 		if (v->forwards.n && v->forwards_rcpt == result->rcpt) {

@@ -29,7 +29,7 @@ static void on_result(struct channel *ch, const union msg_any *any, int *fd)
 {
 	const struct msg_JOB_RESULT *m = &any->JOB_RESULT;
 	static const char *const words[] = {
-		[JOB_RELAYED] = "relayed", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed"
+		[JOB_RELAYED] = "relayed", [JOB_RELAYED_DSN] = "relayed", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed"
 	};
 
 	(void)ch, (void)fd;

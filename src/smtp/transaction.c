@@ -380,7 +380,7 @@ void body_accepted(struct session *s, const struct reply *reply)
 {
 	struct transaction *t = &s->transaction;
 	auto_buf struct buf text = BUF_INIT(2 * LIMIT_REASON);
-	struct job_result result = { .outcome = JOB_RELAYED,
+	struct job_result result = { .outcome = s->can.dsn ? JOB_RELAYED_DSN : JOB_RELAYED,
 		.status = reply->status[0] ? reply->status : "2.0.0",
 		.remote = buf_slice(&s->remote) };
 
