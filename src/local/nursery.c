@@ -23,6 +23,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define WORKER_FD_MIN 64
+
 enum nursery_order { NURSERY_WORKER = 1, NURSERY_KILL, NURSERY_SETTINGS };
 
 struct order {
@@ -81,19 +83,25 @@ static void signals_default(void)
 
 static void give_birth(struct home *h, struct slice user, uint64_t number, int fd)
 {
-	struct worker_birth birth = {
-		.config = h->config, .user = user, .mail_group = h->mail_group, .fd = fd
-	};
+	struct worker_birth birth = { .config = h->config, .user = user, .mail_group = h->mail_group };
 	struct child *child;
-	pid_t pid = fork();
+	pid_t pid;
 
+	/* Out of the way: in the child libuv closes the numbers that its signal pipe had in local, whatever
+	 * they are now. */
+	birth.fd = fcntl(fd, F_DUPFD_CLOEXEC, WORKER_FD_MIN);
+	if (birth.fd < 0)
+		return; /* the channel closes with our copy of it: local sees that nobody is there */
+	pid = fork();
 	if (pid == 0) {
 		(void)close(h->fd);
+		(void)close(fd);
 		signals_default();
 		_exit(h->life(&birth));
 	}
+	(void)close(birth.fd);
 	if (pid < 0)
-		return; /* the channel closes with our copy of it: local sees that nobody is there */
+		return;
 	child = mem_new(sizeof(*child));
 	child->pid = pid;
 	child->number = number;

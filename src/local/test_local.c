@@ -318,6 +318,74 @@ static void loses_and_doubles_nothing(void **state)
 	rig_deinit(&rig);
 }
 
+/* Looking a user up never ends: the users file is a FIFO without a writer. */
+static void a_hanging_user_database_defers(void **state)
+{
+	struct rig rig;
+	pid_t pid;
+
+	(void)state;
+	rig_init(&rig, 0, geteuid(), true, "[users]\ntimeout = 1s\n");
+	assert_int_equal(unlink(rig_path(&rig, "etc/users")), 0);
+	assert_int_equal(mkfifo(rig_path(&rig, "etc/users"), 0600), 0);
+	rig_start(&rig);
+	give_simple(&rig, 1, "u0", 0);
+	rig_wait_done(&rig, 1);
+	assert_answer(&rig, 1, 0, JOB_DEFERRED, "4.3.0", "looking the user up took too long");
+	for (int i = 0; i < 200 && rig_workers(&rig, &pid, 1); i++)
+		rig_turn(&rig);
+	assert_int_equal(rig_workers(&rig, &pid, 1), 0);
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_deinit(&rig);
+}
+
+static void takes_over_new_settings(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, 1, geteuid(), true, "");
+	rig_start(&rig);
+	give_simple(&rig, 1, "u0", 0);
+	rig_wait_done(&rig, 1);
+	assert_answer(&rig, 1, 0, JOB_DELIVERED, "2.0.0", "");
+	rig_reload(&rig, "max_mailbox_size = 200\n");
+	for (int i = 0; i < 5; i++) /* control and queue are different channels */
+		rig_turn(&rig);
+	give_simple(&rig, 2, "u0", 0);
+	rig_wait_done(&rig, 2);
+	assert_answer(&rig, 2, 0, JOB_DEFERRED, "4.2.2", "full");
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_deinit(&rig);
+}
+
+/* What a worker writes while the role is told to stop is finished and answered. */
+static void stops_in_order(void **state)
+{
+	struct rig rig;
+	size_t n_delivered = 0;
+
+	(void)state;
+	rig_init(&rig, 20, geteuid(), true, "");
+	rig_start(&rig);
+	deliver_many(&rig, 20, 20);
+	for (size_t i = 0; i < 200; i++)
+		give_simple(&rig, 100 + i, user_name(i % 20), 0);
+	rig_turn(&rig);
+	assert_int_equal(rig_stop(&rig), 0);
+	for (size_t i = 0; i < 20; i++) {
+		char path[32];
+		(void)snprintf(path, sizeof(path), "mail/u%zu", i);
+		n_delivered += count_in(&rig, path, "\n>From the body\n\n");
+		assert_int_equal(count_in(&rig, path, "From sender@example  "),
+			count_in(&rig, path, "\n>From the body\n\n"));
+		(void)snprintf(path, sizeof(path), "mail/u%zu.lock", i);
+		assert_int_equal(access(rig_path(&rig, path), F_OK), -1);
+	}
+	assert_int_equal(n_delivered, rig.n_answers);
+	rig_deinit(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +398,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(survives_killed_workers),
 		cmocka_unit_test(gives_up_what_was_lost_twice),
 		cmocka_unit_test(loses_and_doubles_nothing),
+		cmocka_unit_test(a_hanging_user_database_defers),
+		cmocka_unit_test(takes_over_new_settings),
+		cmocka_unit_test(stops_in_order),
 	};
 
 	int status = rig_main(argc, argv);

@@ -441,7 +441,7 @@ static void leaves_what_others_wrote(void **state)
 
 static void a_note_of_another_boot_cuts_nothing(void **state)
 {
-	auto_buf struct buf note = BUF_INIT(1000), word = BUF_INIT(1000);
+	auto_buf struct buf note = BUF_INIT(1000);
 	struct stat st;
 	char host[HOST_NAME_MAX + 1];
 

@@ -221,6 +221,12 @@ void rig_start(struct rig *rig)
 		queue[1]);
 }
 
+void rig_reload(struct rig *rig, const char *more_settings)
+{
+	(void)snprintf(rig->settings, sizeof(rig->settings), "%s", more_settings);
+	channel_send_fd(rig->control, MSG_CONFIG, &(struct msg_CONFIG){ .generation = 2 }, make_config(rig));
+}
+
 static void on_turn_end(uv_timer_t *timer)
 {
 	(void)timer;

@@ -39,6 +39,7 @@ int rig_main(int argc, char **argv);
 void rig_init(struct rig *rig, size_t n_users, uid_t first_uid, bool is_sandbox, const char *more_settings);
 void rig_deinit(struct rig *rig);
 void rig_start(struct rig *rig);
+void rig_reload(struct rig *rig, const char *more_settings);
 void rig_kill(struct rig *rig); /* -9 */
 int rig_stop(struct rig *rig);	/* STOP; its exit status */
 /* Reads and writes a file below the scratch directory. */
