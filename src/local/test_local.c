@@ -10,6 +10,35 @@
 
 #define BODY SLICE("Hello\nFrom the body\n")
 
+/* Instead of the C library's, in the role too, which is this program: while the file that TEST_SYNC_FAILS
+ * names is there, no sync succeeds. */
+static int sync_result(void)
+{
+	const char *flag = getenv("TEST_SYNC_FAILS");
+
+	if (!flag || access(flag, F_OK) < 0)
+		return 0;
+	errno = EIO;
+	return -1;
+}
+
+int fdatasync(int fd)
+{
+	int r = sync_result();
+
+	(void)fd;
+	if (r < 0)
+		(void)usleep(
+			20000); /* so that several wait, and the file system is synced for them together */
+	return r;
+}
+
+int syncfs(int fd)
+{
+	(void)fd;
+	return sync_result();
+}
+
 static size_t count(struct slice text, const char *what)
 {
 	size_t n = 0, len = strlen(what);
@@ -318,6 +347,35 @@ static void loses_and_doubles_nothing(void **state)
 	rig_deinit(&rig);
 }
 
+static void a_failed_sync_takes_everything_back(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, 10, geteuid(), true, "");
+	rig_write(&rig, "mail/u0", SLICE("From x\n\n"));
+	rig_write(&rig, "no-sync", SLICE(""));
+	assert_int_equal(setenv("TEST_SYNC_FAILS", rig_path(&rig, "no-sync"), 1), 0);
+	rig_start(&rig);
+	for (size_t i = 0; i < 50; i++)
+		give_simple(&rig, 1000 + i, user_name(i % 10), 0);
+	rig_wait_done(&rig, 50);
+	for (size_t i = 0; i < 50; i++)
+		assert_answer(&rig, 1000 + i, 0, JOB_DEFERRED, "4.3.0", "Input/output error");
+	assert_int_equal(count_in(&rig, "mail/u0", "From"), 1);
+	for (size_t i = 1; i < 10; i++) {
+		char path[32];
+		(void)snprintf(path, sizeof(path), "mail/u%zu", i);
+		assert_int_equal(access(rig_path(&rig, path), F_OK), -1);
+	}
+	assert_int_equal(unlink(rig_path(&rig, "no-sync")), 0);
+	rig.n_done = 0;
+	deliver_many(&rig, 50, 10);
+	assert_int_equal(rig_stop(&rig), 0);
+	assert_int_equal(unsetenv("TEST_SYNC_FAILS"), 0);
+	rig_deinit(&rig);
+}
+
 /* Looking a user up never ends: the users file is a FIFO without a writer. */
 static void a_hanging_user_database_defers(void **state)
 {
@@ -398,6 +456,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(survives_killed_workers),
 		cmocka_unit_test(gives_up_what_was_lost_twice),
 		cmocka_unit_test(loses_and_doubles_nothing),
+		cmocka_unit_test(a_failed_sync_takes_everything_back),
 		cmocka_unit_test(a_hanging_user_database_defers),
 		cmocka_unit_test(takes_over_new_settings),
 		cmocka_unit_test(stops_in_order),
