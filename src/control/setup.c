@@ -75,11 +75,9 @@ static bool has_systemd(void)
 static void tell_next(const struct setup *s)
 {
 	if (s->replaced)
-		(void)printf("The other mail system%s%s is still installed: stop its daemon, which holds "
-			     "port 25%s%s%s.\n",
-			*s->other ? ", " : "", s->other,
-			has_systemd() && *s->other ? " (systemctl disable --now " : "",
-			has_systemd() ? s->other : "", has_systemd() && *s->other ? ")" : "");
+		(void)printf("The other mail system%s%s%s is still installed: stop its service, which holds "
+			     "port 25, for good.\n",
+			*s->other ? ", " : "", s->other, *s->other ? "," : "");
 	if (!daemon_runs(s->paths))
 		(void)printf("Start it: %s\n",
 			has_systemd() ? "systemctl enable --now postrider" : PATH_SBIN "/postriderd -b");

@@ -7,6 +7,7 @@ and its own loopback network; the machine's own files and network are out of rea
 
 Lines marked "error:" in the log fail the test unless it announced them with expect_error().
 """
+import configparser
 import contextlib
 import ctypes
 import mailbox
@@ -44,17 +45,13 @@ lpic1:		root
 root:		payam
 """
 
-# Short times, so that no test waits for a real one.
-CONFIG = """\
-[smtpd]
-processes = 2
-[smtp]
-resolv_conf = {etc}/resolv.conf
-connect_timeout = 5s
-[queue]
-retry_min = 1h
-segment_size = 1m
-"""
+# No attempt is repeated by itself while a test looks; segments are small, so that there are several.
+SETTINGS = {"smtpd.processes": "2", "smtp.connect_timeout": "5s", "queue.retry_min": "1h", "queue.segment_size": "1m"}
+
+
+def config_text(settings):
+    """{"section.name": value} as a file."""
+    return "".join("[{}]\n{} = {}\n".format(*name.split("."), value) for name, value in settings.items())
 
 
 def build_dir():
@@ -77,6 +74,13 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def settings_of(text):
+    """The reverse of config_text()."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.read_string(text)
+    return {f"{section}.{name}": value for section in parser.sections() for name, value in parser.items(section)}
 
 
 class MailSystem:
@@ -170,9 +174,9 @@ class MailSystem:
         os.chown(path, owner.st_uid, owner.st_gid)
         return path
 
-    def configure(self, more=""):
-        """Settings of the test behind those that every test has."""
-        self.write(self.config_file, CONFIG.format(etc=self.etc) + self._own_settings() + more)
+    def configure(self, more=None):
+        """The test's own settings, as {"section.name": value}, win over those that every test has."""
+        self.write(self.config_file, config_text({**SETTINGS, **self._own_settings(), **(more or {})}))
 
     # ---- the daemon
 
@@ -226,22 +230,26 @@ class MailSystem:
 
     def kill9_all(self):
         """Every process of the mail system at once, as a power cut would."""
-        self._kill(self.processes())
-        wait_for(lambda: not self.processes(), "the end of killed processes")
+        pids = self.processes()
+        self._kill(pids)
+        self.wait_gone(pids)
+
+    def wait_gone(self, pids):
+        """The end of processes with all their threads: a killed one holds its files until the last thread is out."""
         if self.daemon:
             self.daemon.wait(PATIENCE_S)
             self.daemon = None
+        wait_for(lambda: not any(self.path(f"/proc/{pid}").exists() for pid in pids), "the end of killed processes")
 
     def role_pids(self, role):
         return [pid for pid, name in self.processes().items() if name == f"postriderd: {role}"]
 
     def kill_role(self, role, number=signal.SIGKILL):
-        """Those processes; returns when others have their place."""
+        """All processes of that role; returns when others have their place."""
         before = self.role_pids(role)
         assert before, f"no process is {role}"
         self._kill(before, number)
-        wait_for(lambda: len(self.role_pids(role)) >= len(before) and not set(before) & set(self.role_pids(role)),
-                 f"another {role}")
+        wait_for(lambda: (now := set(self.role_pids(role))) and not now & set(before), f"another {role}")
 
     def wait_ready(self, role):
         wait_for(lambda: (text := self.postrider("status", check=False).stdout)
@@ -283,7 +291,8 @@ class Sandbox(MailSystem):
         self.configure()
 
     def _own_settings(self):
-        return f"[smtpd]\nlisten = 127.0.0.1:{self.smtp_port}\n[main]\nhost_name = {HOST_NAME}\n"
+        return {"smtpd.listen": f"127.0.0.1:{self.smtp_port}", "main.host_name": HOST_NAME,
+                "smtp.resolv_conf": self.etc / "resolv.conf"}
 
     def home(self, user):
         return self.dir / "home" / user
@@ -382,7 +391,7 @@ class Host(MailSystem):
         self.configure()
 
     def _own_settings(self):
-        return f"[log]\ntarget = {self.log_file}\n"
+        return {"log.target": self.log_file}
 
     def home(self, user):
         return Path("/root") if user == "root" else Path("/home") / user

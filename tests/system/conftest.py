@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the system tests: a running mail system in sandbox mode, as a host of its own, or in both forms.
 
-sandbox, host: started. mail_system: each test runs in both forms. postrider_with(text): a sandbox with those settings.
+sandbox, host: started. mail_system: each test runs in both forms. postrider_with(settings): a sandbox with those.
 """
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from support.system import Host, Sandbox, install_stage, why_no_host  # noqa: E402
+from support.system import Host, Sandbox, install_stage, settings_of, why_no_host  # noqa: E402
 
 
 def pytest_configure(config):
@@ -95,10 +95,10 @@ def mail_system(request):
 
 @pytest.fixture
 def postrider_with(keeper):
-    """A sandbox with further settings, started."""
-    def start(settings=""):
+    """A sandbox with further settings, {"section.name": value} or text as in the file; started."""
+    def start(settings=None):
         system = keeper.add(Sandbox())
-        system.configure(settings)
+        system.configure(settings_of(settings) if isinstance(settings, str) else settings)
         system.start()
         return system
     return start

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor: roles that die come back, mail flows on, stop and reload are orderly, one daemon per place."""
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from support.system import Sandbox, wait_for
+
+ROLES = ["smtpd", "queue", "lookup", "users", "smtp", "local", "log"]
+KILLED = r"was killed by signal 9"
+
+pytestmark = pytest.mark.sanitize
+
+
+def by_smtp(system, subject):
+    """As a good client does: again until it is accepted."""
+    def accepted():
+        try:
+            with system.smtp() as client:
+                client.sendmail("a@elsewhere.example", "user1@localhost", f"Subject: {subject}\r\n\r\n")
+            return True
+        except OSError:  # smtplib's errors are OSErrors
+            return False
+    wait_for(accepted, "a 250")
+
+
+def arrived(system, *wanted):
+    wait_for(lambda: set(wanted) <= {m["Subject"] for m in system.messages("user1")}, f"{wanted}")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_mail_flows_after_a_role_was_killed(postrider_with, role):
+    sandbox = postrider_with({"queue.retry_min": "1s"})  # what met the gap is tried again
+    sandbox.expect_error(KILLED)
+    sandbox.sendmail("payam", "user1", message="Subject: before\n\n")
+    sandbox.kill_role(role)
+    sandbox.sendmail("payam", "user1", message="Subject: by sendmail\n\n")
+    by_smtp(sandbox, "by SMTP")
+    arrived(sandbox, "before", "by sendmail", "by SMTP")
+    sandbox.wait_ready(role)
+
+
+def test_a_killed_role_is_in_the_log(sandbox):
+    sandbox.expect_error(KILLED)
+    [pid] = sandbox.role_pids("lookup")
+    sandbox.kill_role("lookup")
+    sandbox.wait_log(rf"lookup\[{pid}\] was killed by signal 9; starting another")
+
+
+def test_a_role_that_dies_again_and_again_comes_back_later_each_time(sandbox):
+    sandbox.expect_error(KILLED)
+    for _ in range(4):
+        sandbox.kill_role("lookup")
+    sandbox.wait_ready("lookup")
+    failed = re.search(r"^lookup 0: .*failed (\d+) times in a row", sandbox.postrider("status").stdout, re.M)
+    assert failed and int(failed[1]) >= 3
+
+
+def test_everything_is_killed_but_the_supervisor(sandbox):
+    sandbox.expect_error(KILLED)
+    sandbox.sendmail("payam", "user1", message="Subject: before\n\n")
+    sandbox.wait_messages("user1")
+    roles = {pid: name for pid, name in sandbox.processes().items() if name.startswith("postriderd: ")}
+    sandbox._kill(roles)
+    by_smtp(sandbox, "after")
+    arrived(sandbox, "before", "after")
+
+
+def test_roles_end_when_the_supervisor_is_killed(sandbox):
+    pids = sandbox.processes()
+    os.kill(sandbox.daemon.pid, signal.SIGKILL)
+    sandbox.wait_gone(pids)
+    sandbox.start()
+    sandbox.sendmail("payam", "user1")
+    sandbox.wait_messages("user1")
+
+
+def test_stop_is_orderly(sandbox):
+    for n in range(20):
+        sandbox.sendmail("payam", "user1", message=f"Subject: {n}\n\n")
+    sandbox.postrider("stop")
+    assert sandbox.daemon.wait(5) == 0
+    assert "does not stop; killed" not in sandbox.log()
+    assert not (sandbox.dir / "run/control").exists()
+    sandbox.start()
+    arrived(sandbox, *map(str, range(20)))
+    assert len(sandbox.messages("user1")) == 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_that_stop(sandbox, number):
+    os.kill(sandbox.daemon.pid, number)
+    assert sandbox.daemon.wait(20) == 0
+    assert not sandbox.processes()
+
+
+def test_a_broken_configuration_at_reload_keeps_what_runs(sandbox):
+    sandbox.expect_error(r"reload: the configuration has mistakes")
+    good = sandbox.config_file.read_text()
+    sandbox.write(sandbox.config_file, good + "nonsense\n")
+    os.kill(sandbox.daemon.pid, signal.SIGHUP)  # past `postrider reload`, which would have refused
+    sandbox.wait_log("reload: the configuration has mistakes")
+    assert f"postrider.conf:{good.count(chr(10)) + 1}: " in sandbox.stderr()
+    sandbox.sendmail("payam", "user1")
+    sandbox.wait_messages("user1")
+
+
+def test_a_broken_configuration_at_start(keeper):
+    system = keeper.add(Sandbox())
+    system.write(system.config_file, "[smtpd]\nlissten = 25\n")
+    done = system.run("root", ["postriderd", "--sandbox", system.dir], check=False)
+    assert done.returncode == 78 and "postrider.conf:2: unknown setting lissten" in done.stderr
+
+
+def test_a_second_start_says_that_one_runs(sandbox):
+    done = sandbox.run("root", ["postriderd", "--sandbox", sandbox.dir], check=False)
+    assert done.returncode != 0
+    assert f"already running, as process {sandbox.daemon.pid}" in done.stderr
+    sandbox.sendmail("payam", "user1")
+    sandbox.wait_messages("user1")
+
+
+def test_a_port_that_is_taken_is_named(sandbox, keeper):
+    other = keeper.add(Sandbox())
+    other.smtp_port = sandbox.smtp_port
+    other.configure()
+    done = other.run("root", ["postriderd", "--sandbox", other.dir], check=False)
+    assert done.returncode == 78
+    assert f"cannot listen on 127.0.0.1:{sandbox.smtp_port} (smtpd.listen): Address already in use" in done.stderr
+
+
+def test_background_returns_when_mail_is_served(keeper):
+    system = keeper.add(Sandbox())
+    done = subprocess.run(system.command("root", ["postriderd", "-b", "--sandbox", system.dir]), env=system.env("root"),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=system._stderr, timeout=30)
+    assert done.returncode == 0
+    try:
+        system.sendmail("payam", "user1")
+        system.wait_messages("user1")
+    finally:
+        system.postrider("stop")
+
+
+def test_the_service_manager_is_told(keeper):
+    system = keeper.add(Sandbox())
+    address = str(system.dir / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(20)
+        manager.bind(address)
+        system.start(NOTIFY_SOCKET=address)
+        assert b"READY=1" in manager.recv(4096)
+        system.postrider("reload")
+        assert b"RELOADING=1" in manager.recv(4096)
+        assert b"READY=1" in manager.recv(4096)
+        system.stop()
+        assert b"STOPPING=1" in manager.recv(4096)
+
+
+def test_usage(sandbox):
+    done = sandbox.run("root", ["postriderd", "--frobnicate"], check=False)
+    assert done.returncode == 64 and "usage: postriderd" in done.stderr
+    done = sandbox.run("root", ["postriderd", "--sandbox", "/no/such/directory"], check=False)
+    assert done.returncode == 66 and "/no/such/directory" in done.stderr
+
+
+def test_rotation_of_the_log(sandbox):
+    rotated = sandbox.log_file.with_suffix(".1")
+    sandbox.log_file.rename(rotated)
+    sandbox.sendmail("payam", "user1")
+    wait_for(lambda: sandbox.log_file.exists(), "a new log file")
+    sandbox.sendmail("payam", "user1")
+    sandbox.wait_log("status=sent")
