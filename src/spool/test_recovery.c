@@ -362,6 +362,30 @@ static void a_torn_end_is_written_over(void **state)
 	mem_free(torn);
 }
 
+/* A batch was cut, another written in its place and torn, too: of the two no third can be put together. */
+static void torn_batches_do_not_mix(void **state)
+{
+	size_t at = end_of[N_MESSAGES - 1], n = end_of[N_MESSAGES] - at, head = FORMAT_BATCH_HEADER;
+	char *first = mem_new(n);
+	struct reading r;
+
+	memcpy(first, image + at, n);
+	image[at + 500] ^= 1;
+	image_write(image);
+	kit_open(&kit);
+	kit_commit(&kit, 7, 100 * N_MESSAGES, 1); /* of the very same size */
+	mem_free(image);
+	image_read();
+	kit_close(&kit);
+	memcpy(image + at + head, first + head, n - head);
+	memset(image + at + n, 0, image_bytes - at - n);
+	image_write(image);
+	r = read_log();
+	assert_first(&r, N_MESSAGES - 1);
+	assert_int_equal(r.problems[SPOOL_PROBLEM_TORN], 1);
+	mem_free(first);
+}
+
 /* What was read may be in memory only: it is written and synced again before anybody acts on it. */
 static void the_last_batch_is_settled_first(void **state)
 {
@@ -535,6 +559,7 @@ int main(void)
 		TEST(a_damaged_spool_goes_on),
 		TEST(damaged_content_is_never_read),
 		TEST(a_torn_end_is_written_over),
+		TEST(torn_batches_do_not_mix),
 		TEST(the_last_batch_is_settled_first),
 		TEST(mail_cannot_pose_as_a_batch),
 		TEST(mail_cannot_pose_as_a_record),
