@@ -41,6 +41,7 @@ static void ids_reserved(void *user, int result)
 		intake_lease_all();
 		if (is_first) {
 			control_start();
+			drop_intake_start();
 			role_ready(queue.rp);
 		}
 	} else {
@@ -214,7 +215,6 @@ static int queue_after_jail(struct role_process *rp)
 	if (queue.n_messages)
 		log_info("%" PRIu64 " messages recovered from the spool", queue.n_messages);
 	resume_all();
-	drop_intake_start();
 	return 0;
 }
 
