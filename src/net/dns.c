@@ -34,6 +34,9 @@ static const struct {
 	{ "msg-cache-size:", "4194304", "some ten thousand domains" },
 	{ "rrset-cache-size:", "8388608", "twice the message cache, as unbound.conf(5) advises" },
 	{ "infra-keep-probing:", "yes", "a resolver that was down is noticed when it is back" },
+	{ "infra-host-ttl:", "15", "and its slowness is soon forgotten" },
+	{ "infra-cache-min-rtt:", "2500", "milliseconds; a resolver may have much to ask itself" },
+	{ "outbound-msg-retry:", "1", "one that is not there costs 5 s, not 17" },
 	{ "edns-buffer-size:", "1232", "no fragments" },
 };
 

@@ -37,7 +37,8 @@ static void writes_rcpt(void **state)
 		struct capabilities can;
 		const char *want;
 	} rows[] = {
-		{ { .forward_path = SLICE_CONST("a@x"), .notify = NOTIFY_NEVER }, { 0 }, "RCPT TO:<a@x>\r\n" },
+		{ { .forward_path = SLICE_CONST("a@x"), .notify = NOTIFY_NEVER }, { 0 },
+			"RCPT TO:<a@x>\r\n" },
 		{ { .forward_path = SLICE_CONST("a@x") }, all, "RCPT TO:<a@x>\r\n" },
 		{ { .forward_path = SLICE_CONST("\"a b\"@x"),
 			  .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,

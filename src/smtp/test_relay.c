@@ -20,6 +20,7 @@ static struct channel *queue_end, *smtp_end;
 /* What queue hears: "RCPT OUTCOME STATUS REASON (REMOTE)" and "done" lines. */
 static struct buf heard = { .max = 1024 * 1024 };
 static size_t n_done, n_asked;
+static enum job_outcome last_outcome;
 static struct slice content; /* of the job under way */
 static bool answers_more = true;
 
@@ -28,11 +29,13 @@ static bool answers_more = true;
 static void on_result(struct channel *ch, const union msg_any *any, int *fd)
 {
 	const struct msg_JOB_RESULT *m = &any->JOB_RESULT;
-	static const char *const words[] = {
-		[JOB_RELAYED] = "relayed", [JOB_RELAYED_DSN] = "relayed", [JOB_DEFERRED] = "deferred", [JOB_FAILED] = "failed"
-	};
+	static const char *const words[] = { [JOB_RELAYED] = "relayed",
+		[JOB_RELAYED_DSN] = "relayed",
+		[JOB_DEFERRED] = "deferred",
+		[JOB_FAILED] = "failed" };
 
 	(void)ch, (void)fd;
+	last_outcome = m->outcome;
 	buf_printf(&heard, "%u %s %.*s %.*s (%.*s)\n", m->rcpt, words[m->outcome], SLICE_ARG(m->status),
 		SLICE_ARG(m->reason), SLICE_ARG(m->remote));
 }
@@ -339,6 +342,7 @@ static void sends_what_is_offered(void **state)
 		buf_printf(&want, "EHLO client.test\n%s\n%s\nDATA\n(content)\n", rows[i].mail, rows[i].rcpt);
 		assert_slice_equal(buf_slice(&server.commands), buf_slice(&want));
 		assert_lines(buf_slice(&heard), "1 relayed 2.0.0");
+		assert_int_equal(last_outcome, rows[i].manners == &bare ? JOB_RELAYED : JOB_RELAYED_DSN);
 		stop();
 	}
 }
