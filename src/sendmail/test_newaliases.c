@@ -65,7 +65,7 @@ static void catch_output(int fd, const char *name, char path[PATH_MAX])
 static int run_with(uid_t uid, bool verbose, const char *file, struct buf *out, struct buf *err)
 {
 	char out_name[PATH_MAX], err_name[PATH_MAX];
-	int status;
+	int status = 0;
 	pid_t child;
 
 	(void)fflush(stdout);
@@ -130,7 +130,7 @@ static void complaints(void **state)
 {
 	static const struct {
 		const char *text;
-		int status;
+		int status = 0;
 		const char *want;
 	} rows[] = {
 		{ "postmaster: root\nno colon\n", EX_OK, ":2: expected \"name: recipients\"; skipped\n" },
@@ -178,7 +178,7 @@ static void ordinary_user(void **state)
 {
 	auto_buf struct buf out = BUF_INIT(65536), err = BUF_INIT(65536);
 	char db[PATH_MAX + 3];
-	int status;
+	int status = 0;
 
 	(void)state;
 	if (geteuid() != 0)
