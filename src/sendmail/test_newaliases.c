@@ -130,7 +130,7 @@ static void complaints(void **state)
 {
 	static const struct {
 		const char *text;
-		int status = 0;
+		int status;
 		const char *want;
 	} rows[] = {
 		{ "postmaster: root\nno colon\n", EX_OK, ":2: expected \"name: recipients\"; skipped\n" },
