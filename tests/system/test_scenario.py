@@ -56,7 +56,7 @@ def test_a_broken_edit_keeps_the_last_good_table_and_says_so(mail_system):
     mail_system.newaliases()
     mail_system.write(mail_system.aliases_file, "this line has no colon\n")
     wait_for(lambda: "aliases:" in mail_system.postrider("status").stdout, "the problem in `postrider status`")
-    assert re.search(r"aliases:.*:1: ", mail_system.log())
+    assert re.search(rf"warning: aliases: {mail_system.aliases_file}: .*\b1: expected", mail_system.log())
     mail_system.sendmail("user1", "lpic1", message="Subject: still\n\n")
     wait_subjects(mail_system, "payam", ["still"])
     done = mail_system.newaliases(check=False)
@@ -185,22 +185,21 @@ def test_a_file_that_does_not_exist_stops_the_shell_not_the_mail(mail_system):
 def test_unreachable_mail_waits_and_goes_when_told(mail_system):
     port = free_port()
     mail_system.configure({"relay.host": f"[127.0.0.1]:{port}"})
-    mail_system.postrider("reload")
-    mail_system.wait_log("configuration reloaded")
+    mail_system.restart()
     assert mail_system.mailq() == "Mail queue is empty\n"
     mail_system.mail("payam", "-s", "far away", "someone@far.example", stdin="text\n")
     listed = wait_for(lambda: (text := mail_system.mailq()) and "(" in text and text, "the reason in mailq")
     assert re.fullmatch(
         r"-Queue ID- +--Size-- +-+Arrival Time-+ +-Sender/Recipient-+\n"
         rf"[0-9A-F]{{10,16}}[* ] +\d+ \w{{3}} \w{{3}} [ \d]\d \d\d:\d\d:\d\d +payam@{HOST_NAME}\n"
-        r"\(.*[Rr]efused.*\)\n"
+        r" *\(connect to .*[Rr]efused\)\n"
         r" +someone@far\.example\n"
         r"\n"
         r"-- \d+ Kbytes in 1 Request\.\n", listed), listed
     with mail_system.network(), FakeSmtp(port=port) as elsewhere:
         mail_system.sendmail("root", "-q")
         wait_for(lambda: elsewhere.messages, "the mail at its destination")
-    wait_for(lambda: mail_system.mailq() == "Mail queue is empty\n", "an empty queue")
+        wait_for(lambda: mail_system.mailq() == "Mail queue is empty\n", "an empty queue")
     [got] = elsewhere.messages
     assert b"Subject: far away\r\n" in got.content
     assert (got.sender, got.recipients) == (f"payam@{HOST_NAME}", ["someone@far.example"])
@@ -213,7 +212,7 @@ def bounce_to(system, user):
     assert bounce.get_param("report-type") == "delivery-status"
     text, status, original = bounce.get_payload()
     assert status.get_content_type() == "message/delivery-status"
-    return text.get_payload(), status.as_string(), original.as_string()
+    return text.get_payload(), re.sub(r"\n[ \t]+", " ", status.as_string()), original.as_string()
 
 
 def test_an_unknown_user_comes_back(mail_system):
@@ -227,8 +226,7 @@ def test_an_unknown_user_comes_back(mail_system):
 def test_a_refusal_elsewhere_comes_back(mail_system):
     port = free_port()
     mail_system.configure({"relay.host": f"[127.0.0.1]:{port}"})
-    mail_system.postrider("reload")
-    mail_system.wait_log("configuration reloaded")
+    mail_system.restart()
     with mail_system.network(), FakeSmtp(port=port, replies={"RCPT": "550 5.1.1 no such person here"}):
         mail_system.sendmail("user1", "nobody@far.example", message="Subject: lost\n\ntext\n")
         text, status, original = bounce_to(mail_system, "user1")
@@ -260,8 +258,7 @@ def test_swaks(mail_system):
 
 def test_strangers_may_not_relay(mail_system):
     mail_system.configure({"smtpd.trusted_networks": "192.0.2.0/24"})
-    mail_system.postrider("reload")
-    mail_system.wait_log("configuration reloaded")
+    mail_system.restart()
     with mail_system.smtp() as client:
         client.ehlo()
         client.mail("a@elsewhere.example")
