@@ -330,14 +330,38 @@ struct config *config_load(const struct paths *paths)
 
 /* ---- what was left empty ---- */
 
-static void complete(
-	struct config *c, const char *section, const char *name, const char **field, const char *value)
+static void complete(const char **field, const char *value)
 {
 	if (**field || !*value)
 		return;
 	mem_free((char *)(uintptr_t)*field);
 	*field = mem_dup_str(value);
-	buf_printf(&c->text, "\n[%s]\n%s = %s\n", section, name, value);
+}
+
+static void make_text(struct config *c)
+{
+	buf_clear(&c->text);
+	for (size_t i = 0; i < n_settings; i++) {
+		auto_free char *value = setting_value_text(c, &settings[i]);
+		buf_printf(&c->text, "[%s]\n%s = \"%s\"\n", settings[i].section, settings[i].name, value);
+	}
+	CHECK(buf_ok(&c->text));
+}
+
+void config_keep_fixed(
+	struct config *fresh, const struct config *running, void (*told)(const struct setting *s))
+{
+	char why[256];
+
+	for (size_t i = 0; i < n_settings; i++) {
+		auto_free char *old = setting_value_text(running, &settings[i]);
+		auto_free char *value = setting_value_text(fresh, &settings[i]);
+		if (settings[i].can_reload || strcmp(old, value) == 0)
+			continue;
+		CHECK(setting_assign(fresh, &settings[i], slice_of(old), why, sizeof(why)));
+		told(&settings[i]);
+	}
+	make_text(fresh);
 }
 
 void config_complete(struct config *c, const struct paths *paths)
@@ -347,16 +371,17 @@ void config_complete(struct config *c, const struct paths *paths)
 	c->paths = *paths;
 	if (!*c->main_host_name) {
 		host_fqdn(name, sizeof(name));
-		complete(c, "main", "host_name", &c->main_host_name, name);
+		complete(&c->main_host_name, name);
 	}
 	if (!*c->main_origin) {
 		if (!host_mailname(paths->mailname_file, name, sizeof(name)))
 			(void)snprintf(name, sizeof(name), "%s", c->main_host_name);
-		complete(c, "main", "origin", &c->main_origin, name);
+		complete(&c->main_origin, name);
 	}
-	complete(c, "aliases", "file", &c->aliases_file, paths->aliases_file);
-	complete(c, "users", "file", &c->users_file, paths->users_file);
-	complete(c, "local", "mail_dir", &c->local_mail_dir, paths->mail_dir);
+	complete(&c->aliases_file, paths->aliases_file);
+	complete(&c->users_file, paths->users_file);
+	complete(&c->local_mail_dir, paths->mail_dir);
+	make_text(c);
 }
 
 void config_free(struct config **cp)

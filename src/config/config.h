@@ -28,7 +28,8 @@ struct config {
 #undef SIZE
 #undef TIME
 	struct paths paths;
-	struct buf text; /* the effective text: the file, then what config_complete() added */
+	struct buf text; /* every setting with its value, once config_complete() ran: what a role in its jail
+			    reads */
 };
 
 enum setting_type { SETTING_STRING, SETTING_LIST, SETTING_BOOL, SETTING_INT, SETTING_SIZE, SETTING_TIME };
@@ -57,9 +58,13 @@ MUST_USE struct config *config_parse(struct slice text, config_report report, vo
 /* Reads paths->config_file (a missing file is an empty one), parses, completes. Mistakes go to standard error
  * as "FILE:LINE: message". */
 MUST_USE struct config *config_load(const struct paths *paths);
-/* Fills in what was left empty (host name, origin, file names) and adds it to c->text, so that a role in its
- * jail sees the same values. Never asks the network, never sleeps (DESIGN section 3). */
+/* Fills in what was left empty (host name, origin, file names) and makes c->text, so that a role in its jail
+ * sees the same values. Never asks the network, never sleeps (DESIGN section 3). */
 void config_complete(struct config *c, const struct paths *paths);
+/* After a reload: settings that need a restart keep the running value in fresh; told(name) for each that
+ * differs. */
+void config_keep_fixed(
+	struct config *fresh, const struct config *running, void (*told)(const struct setting *s));
 void config_free(struct config **c);
 
 /* Walks over the words of a LIST. */

@@ -35,6 +35,7 @@ struct channel {
 	enum role self, peer;
 	unsigned instance; /* which of several peers of that role */
 	void *user;	   /* the owner's */
+	void *attached;	   /* the owner's too: what belongs to this one peer; NULL at first */
 	uid_t peer_uid;	   /* from SCM_CREDENTIALS of the first bytes; (uid_t)-1 until known */
 	pid_t peer_pid;
 	const struct channel_hooks *hooks;

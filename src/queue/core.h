@@ -109,6 +109,7 @@ void intake_lease_all(void); /* ids can be given again: to those that have none 
 /* Mail submitted twice under one id (the answer was lost): true when we have it, or had it minutes ago. */
 bool intake_seen(struct slice submission, uid_t uid);
 void intake_remember(struct slice submission, uid_t uid);
+void drop_intake_recover(void); /* before anything is delivered */
 void drop_intake_start(void);
 void intake_stop(void); /* aborts what is being received from commands */
 

@@ -4,9 +4,11 @@
  *
  * The file is removed only after the commit, and delivery begins only after the removal is synced: a crash in
  * between leaves a file whose submission id is that of a message in the queue, which is then not taken in
- * again. The directory is watched, and looked at from time to time in any case.
+ * again. Such files go before anything that was recovered is delivered: once it is, nobody knows the id any
+ * more. The directory is watched, and looked at from time to time in any case.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "mail/address.h"
 #include "mail/drop_format.h"
@@ -208,15 +210,50 @@ static void on_event(uv_fs_event_t *handle, const char *name, int events, int st
 		CHECK(uv_timer_start(&drop.look, on_look, 10, LOOK_EVERY_MS) == 0);
 }
 
-void drop_intake_start(void)
+static void on_left_over(void *user, const char *name)
+{
+	struct buf *content = user;
+	struct drop_message msg;
+	struct drop_file file;
+	int r;
+
+	/* What cannot be read is dealt with when the directory is looked at. */
+	if (drop_read(drop.dir, name, queue.rp->config->message_max_size + LIMIT_HEADER, content, &file) !=
+			DROP_READ_OK ||
+		drop_decode(buf_slice(content), &msg) != DROP_OK ||
+		!intake_seen(msg.envelope.submission_id, file.owner))
+		return;
+	r = drop_remove(drop.dir, &file, false);
+	if (r < 0)
+		log_error("drop file %s: cannot be removed: %s", name, strerror(-r));
+}
+
+void drop_intake_recover(void)
 {
 	const char *path = queue.rp->config->paths.drop_dir;
+	auto_buf struct buf content = BUF_INIT(queue.rp->config->message_max_size + 2 * LIMIT_HEADER);
+	int r;
 
 	drop.dir = drop_open(path);
 	if (drop.dir < 0) {
 		log_error("drop directory %s: %s; run `postrider setup`", path, strerror(-drop.dir));
 		return;
 	}
+	if (queue.n_messages == 0)
+		return;
+	r = drop_list(drop.dir, SIZE_MAX, on_left_over, &content);
+	if (r >= 0)
+		r = file_sync_dir(drop.dir);
+	if (r < 0)
+		log_error("drop directory %s: %s", path, strerror(-r));
+}
+
+void drop_intake_start(void)
+{
+	const char *path = queue.rp->config->paths.drop_dir;
+
+	if (drop.dir < 0)
+		return; /* why, was said */
 	CHECK(uv_timer_init(queue.rp->loop, &drop.look) == 0);
 	CHECK(uv_timer_start(&drop.look, on_look, 0, LOOK_EVERY_MS) == 0);
 	/* Without a watch the look every few seconds finds the files. */

@@ -145,10 +145,7 @@ static void expansion_done(void *user, int result)
 			recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
 	}
 	expansion_free(x);
-	if (queue_is_idle_for(m))
-		queue_settle(m);
-	else
-		router_want(m);
+	router_want(m);
 }
 
 void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user)

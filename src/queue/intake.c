@@ -107,12 +107,7 @@ void intake_remember(struct slice submission, uid_t uid)
 
 static struct source *source_of(const struct channel *ch)
 {
-	list_for_each (node, &sources) {
-		struct source *s = CONTAINER_OF(node, struct source, in_sources);
-		if (s->ch == ch)
-			return s;
-	}
-	return NULL;
+	return ch->attached;
 }
 
 static void source_free_if_done(struct source *s)
@@ -132,6 +127,7 @@ void intake_peer(struct channel *ch)
 		return;
 	s = mem_new(sizeof(*s));
 	s->ch = ch;
+	ch->attached = s;
 	list_push_front(&sources, &s->in_sources);
 	if (ch->peer == ROLE_SMTPD)
 		intake_lease(ch, NULL, NULL);
@@ -173,6 +169,7 @@ void intake_peer_gone(struct channel *ch)
 			intake_free(open.at[i]);
 	mem_free(open.at);
 	s->ch = NULL;
+	ch->attached = NULL;
 	source_free_if_done(s);
 }
 

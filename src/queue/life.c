@@ -42,7 +42,8 @@ static void message_leave(struct message *m)
 
 bool queue_is_idle_for(const struct message *m)
 {
-	return m->flags & SPOOL_FLAG_HELD || queue.rp->config->queue_paused || queue.is_stopping;
+	return m->flags & SPOOL_FLAG_HELD || m->is_deleted || queue.rp->config->queue_paused ||
+		queue.is_stopping;
 }
 
 void queue_accepted(struct message *m)
@@ -50,6 +51,8 @@ void queue_accepted(struct message *m)
 	struct queue_id_text id = queue_id_format(m->entry.id);
 
 	queue_enter(m);
+	if (queue.is_stopping)
+		return;
 	queue.n_accepted++;
 	log_info("%s: from=<%.*s>, size=%" PRIu64 ", nrcpt=%u (queue active)", id.at,
 		SLICE_ARG(m->reverse_path), m->entry.content_bytes, m->n_rcpts);
@@ -61,7 +64,7 @@ void queue_accepted(struct message *m)
 
 void queue_kick(struct message *m)
 {
-	if (queue_is_idle_for(m) || m->is_deleted)
+	if (queue_is_idle_for(m))
 		return;
 	heap_remove(&timers.waiting, &m->retry);
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
@@ -155,6 +158,8 @@ static bool has_stage(const struct message *m, enum recipient_stage stage)
 
 void queue_settle(struct message *m)
 {
+	if (queue.is_stopping)
+		return; /* the spool takes no more; the next start goes on from what it has */
 	if (m->n_reporting == 0 && m->n_routing == 0 && has_stage(m, STAGE_REPORTING) &&
 		!has_stage(m, STAGE_ACTIVE))
 		report_failures(m); /* those that failed together are told together */
@@ -175,7 +180,7 @@ static void record(struct message *m, struct recipient *r)
 {
 	struct spool_progress p;
 
-	if (m->n_open == 0 || m->is_deleted)
+	if (m->n_open == 0 || m->is_deleted || queue.is_stopping)
 		return; /* the last one: the removal of the whole message says it */
 	recipient_progress(r, &p);
 	spool_record_result(queue.spool, &m->entry, (uint32_t)(r - m->rcpts), &p, NULL, NULL);

@@ -214,6 +214,7 @@ static int queue_after_jail(struct role_process *rp)
 	CHECK(uv_prepare_start(&turn, on_turn) == 0);
 	if (queue.n_messages)
 		log_info("%" PRIu64 " messages recovered from the spool", queue.n_messages);
+	drop_intake_recover();
 	resume_all();
 	return 0;
 }

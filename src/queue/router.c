@@ -57,14 +57,22 @@ static bool is_plain(const struct leaves *l)
 		l->at[0].kind != LEAF_FILE && l->at[0].kind != LEAF_ADDRESS;
 }
 
-/* All recipients have answers: those that know their leaf go on together. */
+/* All recipients have answers: those that know their leaf go on together, unless the mail was held or deleted
+ * meanwhile. */
 static void dispatch_resolved(struct message *m)
 {
+	bool is_idle = queue_is_idle_for(m);
+
 	if (m->n_routing)
 		return;
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		if (m->rcpts[i].stage == STAGE_RESOLVED)
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		if (m->rcpts[i].stage != STAGE_RESOLVED)
+			continue;
+		if (is_idle)
+			recipient_stage(m, &m->rcpts[i], STAGE_NEW);
+		else
 			queue_dispatch(m, &m->rcpts[i]);
+	}
 	queue_settle(m);
 }
 
@@ -149,6 +157,8 @@ void router_leaf(struct channel *ch, const union msg_any *m, int *fd)
 void router_done(struct channel *ch, const union msg_any *m, int *fd)
 {
 	(void)ch, (void)fd;
+	if (queue.is_stopping)
+		return;
 	(void)pending_answer(
 		&router.pending, m->ROUTE_DONE.request, m); /* late or forgotten: nothing to do */
 }
@@ -212,6 +222,10 @@ static void router_pump(void)
 
 void router_want(struct message *m)
 {
+	if (queue_is_idle_for(m)) {
+		dispatch_resolved(m); /* nothing is asked; what was known rests */
+		return;
+	}
 	if (!list_linked(&m->in_routing))
 		list_push_back(&router.waiting, &m->in_routing);
 	router_pump();
@@ -236,6 +250,8 @@ void router_peer_gone(struct channel *ch)
 	if (ch != router.lookup)
 		return;
 	router.lookup = NULL;
+	if (queue.is_stopping)
+		return;
 	pending_fail_all(&router.pending);
 }
 

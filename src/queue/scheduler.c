@@ -176,6 +176,8 @@ static struct delivery *job_find(const struct channel *ch, uint64_t id)
 {
 	uint64_t hash = table_hash_u64(id);
 
+	if (queue.is_stopping)
+		return NULL; /* the spool takes no results any more: reconciled after the next start */
 	for (struct table_node *n = table_first(&sched.jobs, hash); n; n = table_next(n, hash)) {
 		struct delivery *v = CONTAINER_OF(n, struct delivery, node);
 		if (v->id == id) /* only who got the job may speak of it */
@@ -449,7 +451,7 @@ void scheduler_peer_gone(struct channel *ch)
 {
 	struct lost lost = { .ch = ch };
 
-	if (ch->peer != ROLE_LOCAL && ch->peer != ROLE_SMTP)
+	if ((ch->peer != ROLE_LOCAL && ch->peer != ROLE_SMTP) || queue.is_stopping)
 		return;
 	lost.jobs = mem_new_array(sched.n_jobs, sizeof(*lost.jobs));
 	table_each(&sched.jobs, collect_lost, &lost);

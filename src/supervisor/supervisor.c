@@ -58,6 +58,12 @@ static int config_to_memory(const struct config *c)
 	return take_fd(&fd);
 }
 
+static void needs_restart(const struct setting *s)
+{
+	log_warning(
+		"reload: %s.%s changed; it takes effect when postriderd is restarted", s->section, s->name);
+}
+
 static void reload(struct supervisor *s)
 {
 	struct config *fresh = config_load(&s->paths);
@@ -68,6 +74,7 @@ static void reload(struct supervisor *s)
 			  "the running one stays");
 		return;
 	}
+	config_keep_fixed(fresh, s->config, needs_restart);
 	fd = config_to_memory(fresh);
 	if (fd < 0) {
 		log_error("reload: %s; the running configuration stays", strerror(-fd));
