@@ -67,6 +67,7 @@ static bool collect_address(struct mailx *mx, const char *text, struct strlist *
 	struct address_list list = ADDRESS_LIST_INIT(slice_of(text), LIST_FLAGS);
 	auto_buf struct buf shown = BUF_INIT(MAILX_VALUE_MAX), name = BUF_INIT(MAILX_VALUE_MAX);
 	struct address_item item;
+	size_t before = out->n;
 
 	while (address_list_next(&list, &item)) {
 		const char *problem = address_problem(item.text, item.status);
@@ -85,7 +86,9 @@ static bool collect_address(struct mailx *mx, const char *text, struct strlist *
 		}
 		strlist_add_slice(out, buf_slice(&shown));
 	}
-	return true;
+	if (out->n == before)
+		mailx_error(mx, "\"%s\" is no address", text);
+	return out->n > before;
 }
 
 /* A word that may be an alias, else an address. */

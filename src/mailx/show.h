@@ -2,7 +2,7 @@
 /*
  * show.h - a message as people read it, quote it, pipe it
  *
- * Layer: mailx. Tests: test_show.c, tests/system/test_mail_read.py.
+ * Layer: mailx. Tests: test_summary.c, tests/system/test_mail_read.py.
  */
 #pragma once
 #include "mailx/mailx.h"
