@@ -26,9 +26,32 @@ static int after_jail(struct role_process *rp)
 	return 0;
 }
 
+/* Listeners wait until mail can be served: the first client after a start would be told 451 otherwise. Who
+ * connects meanwhile waits in the kernel's backlog. When queue or lookup die later, sessions go on and say
+ * so. */
+#define LISTENERS_MAX 64
+static struct {
+	struct {
+		char address[128];
+		int fd;
+	} waiting[LISTENERS_MAX];
+	size_t n_waiting;
+	bool has_ids, is_serving;
+} door;
+
+static void serve_if_ready(struct role_process *rp)
+{
+	if (door.is_serving || !door.has_ids || !role_peer(rp, ROLE_LOOKUP, 0))
+		return;
+	door.is_serving = true;
+	for (size_t i = 0; i < door.n_waiting; i++)
+		server_listen(rp->state, slice_of(door.waiting[i].address), &door.waiting[i].fd);
+}
+
 static void on_peer(struct role_process *rp, struct channel *ch)
 {
 	server_peer_came(rp->state, ch->peer);
+	serve_if_ready(rp);
 }
 
 static void on_peer_gone(struct role_process *rp, struct channel *ch)
@@ -44,7 +67,13 @@ static void on_drain(struct role_process *rp, struct channel *ch)
 
 static void on_listener(struct role_process *rp, struct slice address, int *fd)
 {
-	server_listen(rp->state, address, fd);
+	if (door.is_serving) {
+		server_listen(rp->state, address, fd);
+	} else if (door.n_waiting < LISTENERS_MAX) {
+		(void)snprintf(door.waiting[door.n_waiting].address, sizeof(door.waiting[0].address), "%.*s",
+			SLICE_ARG(address)); /* only for messages */
+		door.waiting[door.n_waiting++].fd = take_fd(fd);
+	}
 }
 
 static void on_reload(struct role_process *rp)
@@ -61,6 +90,8 @@ static void on_lease(struct channel *ch, const union msg_any *m, int *fd)
 {
 	(void)fd;
 	server_take_lease(role_of(ch)->state, &m->ID_LEASE);
+	door.has_ids = true;
+	serve_if_ready(role_of(ch));
 }
 
 static void on_verdict(struct channel *ch, const union msg_any *m, int *fd)
