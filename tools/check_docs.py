@@ -6,12 +6,18 @@
 - man/postrider.8 has every command of src/control/main.c, and no other
 - every page is installed, and a cross-reference to a page of ours leads somewhere
 - docs/IPC.md is fresh (tools/gen_ipc_doc.py)
+- man/sendmail.8 has every option of src/sendmail/options.c, and no other
+- the table of folders in docs/ARCHITECTURE.md is that of tools/check_layers.py
+- functions and files that README.md, CONTRIBUTING.md and docs/ name are there
 """
+import glob
 import os
 import re
 import subprocess
 import sys
 import textwrap
+
+import check_layers
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CONF_PAGE = "man/postrider.conf.5"
@@ -113,8 +119,50 @@ def ipc_problems():
     return [done.stderr.strip() or done.stdout.strip() or "docs/IPC.md is not fresh"] if done.returncode else []
 
 
+def option_problems():
+    table = read("src/sendmail/options.c").partition("} flags[] = {")[2].partition("};")[0]
+    in_source = set(re.findall(r"^\t\{ '(\w)', ARG_", table, re.M))
+    page = read("man/sendmail.8")
+    page = page.partition(".Sh DESCRIPTION")[2].partition(".Sh BUGS")[0]
+    in_page = {word[0] for word in re.findall(r"\bFl (\w+)", page)}
+    return [f"man/sendmail.8: -{letter} is not both in the page and in src/sendmail/options.c"
+            for letter in sorted(in_source ^ in_page)]
+
+
+def folder_problems():
+    table = read("docs/ARCHITECTURE.md").partition("\n## Folders\n")[2].partition("\n## ")[0]
+    in_page = {}
+    for folders, sees in re.findall(r"^\| ((?:`src/\w+` ?)+)\|.*\|([^|]*)\|$", table, re.M):
+        for folder in re.findall(r"`src/(\w+)`", folders):
+            in_page[folder] = [word.strip() for word in sees.split(",") if word.strip()]
+    return [f"docs/ARCHITECTURE.md: {folder} may include {in_page.get(folder)}, but tools/check_layers.py says "
+            f"{check_layers.SEES.get(folder)}"
+            for folder in sorted(in_page.keys() | check_layers.SEES.keys())
+            if in_page.get(folder) != check_layers.SEES.get(folder)]
+
+
+def name_problems():
+    """`function()`, `path/to/file.c` and [links](file); words in capitals stand for any name."""
+    files = glob.glob("src/*/*.[ch]", root_dir=ROOT) + glob.glob("tests/**/*.py", root_dir=ROOT, recursive=True)
+    source = "\n".join(read(name) for name in files)
+    problems = []
+    for page in ["README.md", "CONTRIBUTING.md", *sorted(glob.glob("docs/**/*.md", root_dir=ROOT, recursive=True))]:
+        text = read(page)
+        for name in sorted(set(re.findall(r"`(\w+)\(\)`", text))):
+            if not re.search(rf"\b{name}\(", source):
+                problems.append(f"{page}: there is no function {name}()")
+        paths = re.findall(r"`([\w.-]+(?:/[\w.-]+)+\.(?:c|h|def|py|md|txt|in|xml|sh))`", text)
+        paths += re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", text)
+        for path in sorted({path for path in paths if not re.search(r"\b[A-Z]{2,}\b(?!\.md)", path)}):
+            places = ["", "src", os.path.dirname(page)]
+            if not any(os.path.exists(os.path.join(ROOT, place, path)) for place in places):
+                problems.append(f"{page}: there is no {path}")
+    return problems
+
+
 def main():
     problems = settings_problems("--write" in sys.argv[1:]) + command_problems() + page_problems() + ipc_problems()
+    problems += option_problems() + folder_problems() + name_problems()
     for problem in problems:
         print(problem)
     return 1 if problems else 0
