@@ -32,7 +32,8 @@ MUST_USE bool setup_drop_program(struct setup *s); /* setgid */
 MUST_USE bool setup_aliases_file(struct setup *s);
 MUST_USE bool setup_alias_table(struct setup *s);
 
-/* False while another mail system has the commands' places and replace is not set. Changes nothing. */
+/* False while a program of ours is missing, or another mail system has the commands' places and replace is
+ * not set. Changes nothing. */
 MUST_USE bool setup_commands_free(struct setup *s);
 MUST_USE bool setup_commands(struct setup *s);
 MUST_USE bool setup_commands_undo(struct setup *s);

@@ -85,17 +85,28 @@ static bool has_alternatives(void)
 
 /* ---- may we? ---- */
 
+static bool programs_are_there(void)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		if (access(places[i].ours, X_OK) == 0)
+			continue;
+		complain("%s: %s; `make install` puts it there", places[i].ours, strerror(errno));
+		all = false;
+	}
+	return all;
+}
+
 bool setup_commands_free(struct setup *s)
 {
 	bool is_free = true;
 
+	if (!programs_are_there())
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		const struct place *p = &places[i];
 		char package[128];
-		if (access(p->ours, X_OK) < 0) {
-			complain("%s: %s; `make install` puts it there", p->ours, strerror(errno));
-			is_free = false;
-		}
 		if (p->is_shared || place_state(p) != PLACE_FOREIGN)
 			continue;
 		package_of(p->path, package, sizeof(package));

@@ -59,6 +59,12 @@ def build_dir():
     return Path(where) if where else Path(__file__).resolve().parents[2] / "build" / "release"
 
 
+def is_sanitized():
+    """Whether the binaries were built with ASan."""
+    daemon = build_dir() / Sandbox.PROGRAMS["postriderd"]
+    return daemon.exists() and b"__asan_init" in daemon.read_bytes()
+
+
 def wait_for(predicate, what="", patience_s=PATIENCE_S):
     """The first true result of predicate; asked again until then."""
     deadline = time.monotonic() + patience_s

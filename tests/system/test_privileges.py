@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from support.system import wait_for
+from support.system import is_sanitized, wait_for
 
 # role: its user; whether its root is the empty directory; whether it has a system call filter
 ROLES = {
@@ -18,17 +18,13 @@ ROLES = {
 }
 
 
-def sanitized(host):
-    return b"__asan_init" in host.path("/usr/sbin/postriderd").read_bytes()
-
-
 def ids(host, user):
     return tuple(host.run("root", ["id", option, user]).stdout.strip() for option in ["-u", "-g"])
 
 
 @pytest.fixture(params=["sandbox on", "sandbox off"])
 def guarded(request, host):
-    host.is_filtered = request.param == "sandbox on" and not sanitized(host)
+    host.is_filtered = request.param == "sandbox on" and not is_sanitized()
     if request.param == "sandbox off":
         host.configure({"security.sandbox": "no"})
         host.restart()
@@ -131,5 +127,5 @@ def test_a_worker_is_the_user(guarded):
 
 def test_status_tells_what_guards_each_role(host):
     text = host.postrider("status").stdout
-    if not sanitized(host):
+    if not is_sanitized():
         assert re.search(r"^smtpd 0: running, pid \d+, system call filter, (Landlock|no Landlock)", text, re.M)

@@ -286,6 +286,7 @@ def test_nothing_acknowledged_is_lost_when_all_is_killed(mail_system):
     wait_subjects(mail_system, "user2", ["by SMTP"])
 
 
+@pytest.mark.setgid
 def test_mail_sent_while_the_daemon_is_down(mail_system):
     mail_system.stop()
     mail_system.sendmail("payam", "user1", message="Subject: in the drop\n\ntext\n")

@@ -156,6 +156,51 @@ def test_replace_puts_the_other_aside_and_undo_brings_it_back(bare_host):
     assert "Nothing to take back" in bare_host.postrider("setup", "--undo").stdout
 
 
+def real(host, name):
+    return host.run("root", ["realpath", name]).stdout.strip()
+
+
+def test_mail_joins_the_alternatives(bare_host):
+    other = bare_host.path("/usr/bin/other-mailx")
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    bare_host.run("root", ["update-alternatives", "--install", "/usr/bin/mailx", "mailx", "/usr/bin/other-mailx", "50",
+                           "--slave", "/usr/bin/mail", "mail", "/usr/bin/other-mailx"])
+    said = bare_host.postrider("setup").stdout
+    assert "mail and mailx are another package's" in said
+    assert real(bare_host, "/usr/bin/mail") == "/usr/bin/other-mailx"
+    bare_host.postrider("setup", "--replace")
+    assert real(bare_host, "/usr/bin/mail") == "/usr/lib/postrider/bin/mail"
+    assert "Nothing to change" in bare_host.postrider("setup").stdout
+    bare_host.postrider("setup", "--undo")
+    assert real(bare_host, "/usr/bin/mailx") == real(bare_host, "/usr/bin/mail") == "/usr/bin/other-mailx"
+
+
+def test_a_host_without_dpkg(bare_host):
+    bare_host.run("root", ["rm", "/usr/bin/dpkg", "/usr/bin/dpkg-divert", "/usr/bin/update-alternatives"])
+    for name in ["/usr/sbin/sendmail", "/usr/bin/mail"]:
+        bare_host.path(name).write_text("#!/bin/sh\necho other\n")
+        bare_host.path(name).chmod(0o755)
+    done = bare_host.postrider("setup", check=False)
+    assert done.returncode == 73 and "/usr/sbin/sendmail is there already" in done.stderr
+    bare_host.postrider("setup", "--replace")
+    for name in ["sbin/sendmail", "bin/mailq", "bin/mail", "bin/mailx"]:
+        assert str(bare_host.path(f"/usr/{name}").readlink()).startswith("/usr/lib/postrider/bin/")
+    assert "Nothing to change" in bare_host.postrider("setup").stdout
+    bare_host.postrider("setup", "--undo")
+    for name in ["/usr/sbin/sendmail", "/usr/bin/mail"]:
+        assert bare_host.run("root", [name]).stdout == "other\n"
+    assert not bare_host.path("/usr/bin/mailx").is_symlink() and not bare_host.path("/usr/bin/mailq").is_symlink()
+
+
+def test_an_incomplete_installation_is_told(bare_host):
+    bare_host.run("root", ["rm", "/usr/lib/postrider/bin/mailq"])
+    done = bare_host.postrider("setup", check=False)
+    assert done.returncode == 73
+    assert "/usr/lib/postrider/bin/mailq: No such file or directory; `make install` puts it there" in done.stderr
+    assert "--replace" not in done.stderr
+
+
 def test_undo_removes_links_and_leaves_mail_alone(bare_host):
     bare_host.postrider("setup")
     bare_host.sendmail("user1", "user2")
