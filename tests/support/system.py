@@ -381,15 +381,21 @@ class Host(MailSystem):
             ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc",
              "--propagation", "private", sys.executable, str(Path(__file__).with_name("host_init.py")),
              str(self.dir), str(stage), HOST_NAME], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self._init.stdout.readline() != "ready\n":
+        try:
+            self._enter()
+            for user in USERS:
+                self.run("root", ["useradd", "--create-home", "--shell", "/bin/bash", user])
+            if setup:
+                self.setup()
+        except BaseException:  # nobody has it yet who would close it
             self.close()
+            raise
+
+    def _enter(self):
+        if self._init.stdout.readline() != "ready\n":
             raise RuntimeError("the namespaces could not be set up; see standard error")
         children = Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children").read_text().split()
         self._pid = int(children[0])
-        for user in USERS:
-            self.run("root", ["useradd", "--create-home", "--shell", "/bin/bash", user])
-        if setup:
-            self.setup()
 
     def setup(self):
         self.postrider("setup")
