@@ -74,6 +74,8 @@ static int append_regular(int fd, const char *path, enum append_kind kind, struc
 		r = -errno;
 	else if (!is_same_file(path, &st))
 		r = -ESTALE;
+	else if (lock.must_keep_size)
+		r = LOCK_BUSY;
 	else
 		r = append_at(fd,
 			kind == APPEND_MESSAGES ? append_separator(fd, (uint64_t)st.st_size) : SLICE_EMPTY,

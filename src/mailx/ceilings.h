@@ -17,5 +17,6 @@
 #define MAILX_MIME_DEPTH 20	      /* parts inside parts that are shown */
 #define MAILX_REFERENCES_MAX 20	      /* message ids kept in References:, first and newest */
 #define MAILX_LOCK_WAIT_S 60	      /* for another program to let go of a folder */
-#define MAILX_LOCK_STALE_S (5 * 60) /* a lock file older than this whose process is gone counts for nothing  \
-				     */
+#define MAILX_LOCK_STALE_S                                                                                   \
+	(5 * 60) /* a lock file older than this whose process is gone counts for nothing                     \
+		  */

@@ -27,6 +27,9 @@ static const char *write_problem(int r)
 	switch (r) {
 	case REWRITE_CHANGED: return "another program rewrote it meanwhile; open it again";
 	case REWRITE_BUSY: return "another program keeps it locked; try again later";
+	case REWRITE_UNFINISHED:
+		return "a delivery to it was cut short and is still to be mended by the mail system; try "
+		       "again later";
 	case -EROFS: return "it is read-only";
 	default: return strerror(-r);
 	}

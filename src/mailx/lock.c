@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "mailx/ceilings.h"
+#include "mailx/leftover.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -63,22 +64,34 @@ static int dotlock_make(const char *name)
 }
 
 /* LOCK_TAKEN also where the directory does not let us: the fcntl lock is all there is then. */
-static int lock_dotlock(struct lock *l, const char *path)
+static int lock_dotlock(struct lock *l, const char *name)
+{
+	int r = dotlock_make(name);
+
+	if (r == -EEXIST && dotlock_is_stale(name) && file_unlink(AT_FDCWD, name) == 0)
+		r = dotlock_make(name);
+	if (r == 0)
+		l->dotlock = mem_dup_str(name);
+	if (r == 0 || r == -EACCES || r == -EPERM || r == -EROFS || r == -ENAMETOOLONG || l->must_keep_size)
+		return LOCK_TAKEN;
+	return r == -EEXIST ? LOCK_BUSY : r;
+}
+
+/* The fcntl lock is held. */
+static int lock_name(struct lock *l, int fd, const char *path, bool is_exclusive)
 {
 	auto_buf struct buf name = BUF_INIT(PATH_MAX * 2);
-	int r;
+	int r = LEFTOVER_NONE;
 
 	buf_printf(&name, "%s.lock", path);
 	if (!buf_cstr(&name))
 		return -ENAMETOOLONG;
-	r = dotlock_make(buf_cstr(&name));
-	if (r == -EEXIST && dotlock_is_stale(buf_cstr(&name)) && file_unlink(AT_FDCWD, buf_cstr(&name)) == 0)
-		r = dotlock_make(buf_cstr(&name));
-	if (r == 0)
-		l->dotlock = mem_dup_str(buf_cstr(&name));
-	if (r == 0 || r == -EACCES || r == -EPERM || r == -EROFS || r == -ENAMETOOLONG)
-		return LOCK_TAKEN;
-	return r == -EEXIST ? LOCK_BUSY : r;
+	if (is_exclusive)
+		r = leftover_settle(fd, buf_cstr(&name));
+	if (r < 0)
+		return r;
+	l->must_keep_size = r == LEFTOVER_STAYS;
+	return lock_dotlock(l, buf_cstr(&name));
 }
 
 static int lock_try(struct lock *l, int fd, const char *path, bool is_exclusive)
@@ -88,7 +101,7 @@ static int lock_try(struct lock *l, int fd, const char *path, bool is_exclusive)
 	if (r != LOCK_TAKEN)
 		return r;
 	l->fd = fd;
-	r = lock_dotlock(l, path);
+	r = lock_name(l, fd, path, is_exclusive);
 	if (r != LOCK_TAKEN)
 		lock_release(l); /* whoever holds the file may want the other lock */
 	return r;

@@ -10,8 +10,9 @@
 #include "base/std.h"
 
 struct lock {
-	int fd;	       /* borrowed; -1: nothing is held */
-	char *dotlock; /* NULL: none was made */
+	int fd;		     /* borrowed; -1: nothing is held */
+	char *dotlock;	     /* NULL: none was made */
+	bool must_keep_size; /* a delivery was cut short and will be mended at the present end (leftover.h) */
 };
 
 #define LOCK_NONE ((struct lock){ .fd = -1 })

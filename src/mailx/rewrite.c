@@ -188,7 +188,7 @@ int rewrite_folder(struct folder *f, bool remove_empty, struct rewrite_outcome *
 			return REWRITE_BUSY;
 		if (r < 0)
 			return r;
-		r = rewrite_locked(f, remove_empty, &outcome);
+		r = lock.must_keep_size ? REWRITE_UNFINISHED : rewrite_locked(f, remove_empty, &outcome);
 		lock_release(&lock);
 	}
 	if (r == REWRITE_DONE)

@@ -12,8 +12,10 @@
 
 enum rewrite_result {
 	REWRITE_DONE,
-	REWRITE_CHANGED, /* another program rewrote or replaced the folder: nothing was written */
-	REWRITE_BUSY,	 /* another program kept it locked: nothing was written */
+	REWRITE_CHANGED,    /* another program rewrote or replaced the folder: nothing was written */
+	REWRITE_BUSY,	    /* another program kept it locked: nothing was written */
+	REWRITE_UNFINISHED, /* a delivery to it was cut short and has to be mended first: nothing was written
+			     */
 };
 
 struct rewrite_outcome {

@@ -59,6 +59,53 @@ static void respects_lock_files(void **state)
 	}
 }
 
+/* What src/local/dotlock.c leaves when it is killed in the middle of a delivery. */
+static void settles_what_a_killed_delivery_left(void **state)
+{
+	static const struct {
+		int old_size, planned_end;
+		bool is_other_boot, is_other_file, is_other_host;
+		int want;
+		size_t size; /* of the mailbox of 10 bytes behind it */
+	} rows[] = {
+		{ 4, 20, false, false, false, LOCK_TAKEN, 4 },	 /* torn */
+		{ 4, 10, false, false, false, LOCK_TAKEN, 4 },	 /* whole, and it comes again */
+		{ 4, 9, false, false, false, LOCK_TAKEN, 10 },	 /* not as it left it */
+		{ 10, 20, false, false, false, LOCK_TAKEN, 10 }, /* nothing was written yet */
+		{ 4, 20, true, false, false, LOCK_TAKEN, 10 },
+		{ 4, 20, false, true, false, LOCK_TAKEN, 10 },
+		{ 4, 20, false, false, true, LOCK_BUSY, 10 },
+	};
+	auto_buf struct buf boot = BUF_INIT(1000);
+	char host[HOST_NAME_MAX + 1];
+
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	assert_int_equal(file_read_path(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &boot), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_buf struct buf note = BUF_INIT(1000);
+		struct fixture f;
+		struct lock lock;
+		struct stat st;
+		char dotlock[128];
+		fixture_init(&f, NULL);
+		fixture_write(f.path, SLICE("0123456789"));
+		assert_int_equal(stat(f.path, &st), 0);
+		(void)snprintf(dotlock, sizeof(dotlock), "%s.lock", f.path);
+		buf_printf(&note, "postrider %s%s %.*s 1 %" PRIu64 " %d %d\n", host,
+			rows[i].is_other_host ? "x" : "", rows[i].is_other_boot ? 1 : 36, boot.at,
+			(uint64_t)st.st_ino + rows[i].is_other_file, rows[i].old_size, rows[i].planned_end);
+		fixture_write(dotlock, buf_slice(&note));
+		auto_close int fd = open(f.path, O_RDWR | O_CLOEXEC);
+		assert_int_equal(lock_take(&lock, fd, f.path, true, 0), rows[i].want);
+		assert_false(lock.must_keep_size);
+		lock_release(&lock);
+		assert_int_equal(stat(f.path, &st), 0);
+		assert_int_equal(st.st_size, rows[i].size);
+		assert_int_equal(access(dotlock, F_OK) == 0, rows[i].want == LOCK_BUSY);
+		fixture_deinit(&f);
+	}
+}
+
 static void needs_a_writable_file_for_an_exclusive_lock(void **state)
 {
 	struct fixture f;
@@ -78,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(excludes_others_and_leaves_nothing),
 		cmocka_unit_test(respects_lock_files),
+		cmocka_unit_test(settles_what_a_killed_delivery_left),
 		cmocka_unit_test(needs_a_writable_file_for_an_exclusive_lock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,7 +149,7 @@ static void crash_while_changing(const char *path, uint64_t offset, const char *
 	assert_true(WIFSIGNALED(status));
 }
 
-static void finishes_what_was_cut_short(void **state)
+static void drops_a_change_that_was_not_begun(void **state)
 {
 	static char old[4096], new[8192 + 1];
 	static const char *const arrived[] = { "", "From late\n" };
@@ -176,6 +176,78 @@ static void finishes_what_was_cut_short(void **state)
 		assert_int_equal(journal_recover(fd, f.path), 0);
 		fixture_deinit(&f);
 	}
+}
+
+/* As for an ordinary user in /var/mail: the mailbox is his, the directory is not. Runs the rest in a child,
+ * without root's rights; what it returns is the child's. */
+static int in_a_closed_spool(struct fixture *f, const char *home, int (*rest)(struct fixture *f))
+{
+	const uid_t nobody = 65534;
+	bool is_root = geteuid() == 0;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(mkdir(home, 0700), 0);
+	assert_int_equal(setenv("HOME", home, 1), 0);
+	if (is_root)
+		assert_int_equal(chown(f->path, nobody, nobody) | chown(home, nobody, nobody), 0);
+	assert_int_equal(chmod(f->directory, 0555), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(is_root && setresuid(nobody, nobody, nobody) < 0 ? 99 : rest(f));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(chmod(f->directory, 0755), 0);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int rewrite_there(struct fixture *f)
+{
+	struct rewrite_outcome outcome;
+
+	f->mx.folder.is_system = true;
+	mark(&f->mx.folder, "d-");
+	return rewrite_folder(&f->mx.folder, false, &outcome);
+}
+
+static void journals_at_home_where_the_spool_is_closed(void **state)
+{
+	auto_buf struct buf text = BUF_INIT(10000);
+	char home[] = "/tmp/mailx-home.XXXXXX";
+	struct fixture f;
+
+	fixture_init(&f, FIRST_MESSAGE SECOND_MESSAGE);
+	assert_non_null(mkdtemp(home));
+	assert_int_equal(rmdir(home), 0);
+	assert_int_equal(in_a_closed_spool(&f, home, rewrite_there), REWRITE_DONE);
+	fixture_read(f.path, &text);
+	assert_slice_equal(buf_slice(&text), SLICE(SECOND_MESSAGE));
+	assert_int_equal(rmdir(home), 0); /* empty again */
+	fixture_deinit(&f);
+}
+
+static void waits_for_a_delivery_that_was_cut_short(void **state)
+{
+	auto_buf struct buf text = BUF_INIT(10000), boot = BUF_INIT(1000);
+	char home[] = "/tmp/mailx-home.XXXXXX", host[HOST_NAME_MAX + 1], dotlock[128];
+	struct fixture f;
+
+	fixture_init(&f, FIRST_MESSAGE SECOND_MESSAGE);
+	assert_non_null(mkdtemp(home));
+	assert_int_equal(rmdir(home), 0);
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	assert_int_equal(file_read_path(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &boot), 0);
+	buf_printf(&text, "postrider %s %.*s 1 %" PRIu64 " 10 100000\n", host, 36, boot.at,
+		(uint64_t)f.mx.folder.inode);
+	(void)snprintf(dotlock, sizeof(dotlock), "%s.lock", f.path);
+	fixture_write(dotlock, buf_slice(&text));
+	assert_int_equal(chmod(dotlock, 0644), 0);
+	assert_int_equal(in_a_closed_spool(&f, home, rewrite_there), REWRITE_UNFINISHED);
+	fixture_read(f.path, &text);
+	assert_slice_equal(buf_slice(&text), SLICE(FIRST_MESSAGE SECOND_MESSAGE));
+	assert_int_equal(rmdir(home), 0);
+	fixture_deinit(&f);
 }
 
 static void drops_what_is_no_journal(void **state)
@@ -252,7 +324,9 @@ int main(void)
 		cmocka_unit_test(rewrites_folders),
 		cmocka_unit_test(removes_empty_folders_when_asked_to),
 		cmocka_unit_test(touches_nothing_that_others_changed),
-		cmocka_unit_test(finishes_what_was_cut_short),
+		cmocka_unit_test(drops_a_change_that_was_not_begun),
+		cmocka_unit_test(journals_at_home_where_the_spool_is_closed),
+		cmocka_unit_test(waits_for_a_delivery_that_was_cut_short),
 		cmocka_unit_test(drops_what_is_no_journal),
 		cmocka_unit_test(appends),
 		cmocka_unit_test(failed_appends_leave_the_file),

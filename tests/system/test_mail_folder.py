@@ -410,15 +410,3 @@ def test_a_full_disk_at_every_write_is_told_and_loses_nothing(mail, kind, lines)
         assert subjects(path) in (kept, [1, 2, 3, 4, 5]), (position, call)
         if subjects(path) != kept:
             assert done.returncode != 0 and b"No space left" in done.stderr, (position, call, done.stderr)
-
-
-def test_journal_goes_home_where_the_spool_is_closed(mail):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere; the scenario with real users covers it")
-    mail.mailbox.write_text(box(1, 2, 3))
-    os.chmod(mail.mailbox.parent, 0o555)
-    try:
-        assert session(mail, "d 1", "q").returncode == 0
-    finally:
-        os.chmod(mail.mailbox.parent, 0o755)
-    assert subjects(mail.mailbox) == [2, 3] and list(mail.home.iterdir()) == []
