@@ -9,7 +9,6 @@
 #define MAILX_LINE_MAX (1024 * 1024)  /* one line of a start-up file or of a command with continuations */
 #define MAILX_TEXT_MAX (1024UL << 20) /* a message or text held in memory; far above what mailers carry */
 #define MAILX_VALUE_MAX (64 * 1024)   /* a header value made or shown, a variable */
-#define MAILX_FOLDER_MAX (1UL << 40)  /* a rewritten folder's moved part; the disk is the real limit */
 #define MAILX_SOURCE_DEPTH 16	      /* start-up files that source others */
 #define MAILX_IF_DEPTH 32	      /* if inside if */
 #define MAILX_ALIAS_DEPTH 16	      /* aliases that lead to aliases */

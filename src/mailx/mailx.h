@@ -59,7 +59,6 @@ struct mailx {
 	struct strlist sources; /* files that are being read, outermost first */
 	struct source source;	/* file NULL: a person or a pipe */
 	struct conditions conditions;
-	int status; /* exit status so far */
 };
 
 /* A problem that the user must know, on standard error: "mail: …", or "FILE:LINE: …" while a file is read. */

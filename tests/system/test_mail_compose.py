@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from mail_command import FIRST, Mail, message
+from mail_command import FIRST, Mail
 
 
 @pytest.fixture
@@ -377,7 +377,3 @@ def test_long_reference_chains_are_cut(mail):
     references = mail.only_sent().message["References"].split()
     assert len(references) == 21 and references[0] == "<0@example.org>" and references[-1] == "<3@example.org>"
     assert re.fullmatch(r"[\x20-\x7e\n]*", mail.only_sent().header)
-
-
-def test_message_numbers_in_another_session(mail):
-    assert message(1) in message(1) + message(2)
