@@ -139,6 +139,8 @@ static int client_greet(struct client *c)
 		r = client_receive(c, &type, &m);
 	if (r < 0)
 		return r;
+	if (type == MSG_REQUEST_DONE)
+		(void)snprintf(c->refusal, sizeof(c->refusal), "%.*s", SLICE_ARG(m.REQUEST_DONE.text));
 	if (type != MSG_WELCOME)
 		return -EACCES;
 	return m.WELCOME.protocol == msg_protocol_hash() ? 0 : -EPROTO;
@@ -157,8 +159,12 @@ int client_open(struct client *c, const char *socket_path)
 	if (c->fd < 0)
 		return -errno;
 	r = connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : client_greet(c);
-	if (r < 0)
+	if (r < 0) {
+		char refusal[sizeof(c->refusal)];
+		memcpy(refusal, c->refusal, sizeof(refusal));
 		client_close(c);
+		memcpy(c->refusal, refusal, sizeof(refusal));
+	}
 	return r;
 }
 

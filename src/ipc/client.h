@@ -13,6 +13,7 @@ struct client {
 	struct buf in, out;
 	size_t in_done;	     /* bytes of in that the last message took */
 	unsigned timeout_ms; /* for each wait */
+	char refusal[256];   /* after -EACCES */
 };
 
 #define CLIENT_INIT                                                                                          \
@@ -22,7 +23,7 @@ struct client {
 		.timeout_ms = 60000 })
 
 /* Connects, says HELLO and reads WELCOME. 0; -ENOENT or -ECONNREFUSED: no daemon; -EPROTO: another version's;
- * -EACCES: this uid is not welcome; other negative errno. */
+ * -EACCES: not welcome, and c->refusal says why; other negative errno. */
 MUST_USE int client_open(struct client *c, const char *socket_path);
 void client_close(struct client *c);
 /* Gathers; client_flush sends. Sends by itself when much is gathered. 0 or negative errno. */

@@ -5,8 +5,7 @@
  * The separation holds by uid and file modes alone; Landlock and the system call filter are the second wall.
  * Landlock covers the calling thread and later ones: jail_enter() comes before the first thread, jail_seal()
  * (seccomp with TSYNC) last. A refused open answers EACCES, another unexpected call kills the role. In
- * sandbox mode there is no uid to change and no chroot. Layer: ipc. Tests: test_jail.c,
- * tests/system/test_privileges.py.
+ * sandbox mode there is no uid to change and no chroot. Layer: ipc. Tests: tests/system/test_privileges.py.
  */
 #pragma once
 #include "base/std.h"

@@ -50,10 +50,10 @@ enum user_outcome {
 enum job_outcome {
 	JOB_DELIVERED = 1, /* of a route: the leaves are complete */
 	JOB_RELAYED,	   /* handed to another host, which answers for it now */
-	JOB_RELAYED_DSN,   /* the same, and that host was told which reports are wanted (RFC 3461) */
 	JOB_DEFERRED,	   /* try again; status 4.x.x */
 	JOB_FAILED,	   /* bounce; status 5.x.x */
 	JOB_FORWARDED,	   /* replaced by the JOB_FORWARD leaves that came before */
+	JOB_RELAYED_DSN,   /* as RELAYED, and that host was told which reports are wanted (RFC 3461) */
 };
 
 enum leaf_kind {

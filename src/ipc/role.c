@@ -244,17 +244,36 @@ static int start_identity(const struct role_process *rp, struct start *s)
 	return 0;
 }
 
+/* The directory that a setting's file lies in; nothing for a name without one. */
+static const char *directory_of(const char *file, char dir[PATH_MAX])
+{
+	size_t n = slice_rfind(slice_of(file), '/');
+
+	if (n == 0 || n >= PATH_MAX || !file[n])
+		return NULL;
+	memcpy(dir, file, n);
+	dir[n] = '\0';
+	return dir;
+}
+
+#define JAIL_PATHS 4 /* of each kind, with the NULL at the end */
+
 static void jail_paths(const struct role_process *rp, const char **read_below, const char **write_below)
 {
-	const struct paths *p = &rp->config->paths;
+	static char aliases_dir[PATH_MAX], log_dir[PATH_MAX];
+	const struct config *c = rp->config;
+	const struct paths *p = &c->paths;
 	size_t r = 0, w = 0;
 
 	switch (rp->hooks->role) {
 	case ROLE_QUEUE: write_below[w++] = p->spool_dir; break;
-	case ROLE_LOG: write_below[w++] = *p->sandbox ? p->sandbox : "/var/log"; break;
+	case ROLE_LOG:
+		write_below[w++] = directory_of(*c->log_target == '/' ? c->log_target : p->log_file, log_dir);
+		break;
 	case ROLE_LOOKUP:
-		read_below[r++] = *p->sandbox ? p->sandbox : "/etc";
 		read_below[r++] = p->state_dir;
+		read_below[r] = directory_of(c->aliases_file, aliases_dir);
+		r += read_below[r] != NULL;
 		break;
 	default: break;
 	}
@@ -263,7 +282,7 @@ static void jail_paths(const struct role_process *rp, const char **read_below, c
 
 static int role_jail(struct role_process *rp)
 {
-	const char *read_below[4], *write_below[4];
+	const char *read_below[JAIL_PATHS], *write_below[JAIL_PATHS];
 	struct start s;
 	int r = start_identity(rp, &s);
 	struct jail_request request = { .jail = rp->hooks->jail,

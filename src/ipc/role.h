@@ -5,7 +5,7 @@
  * A role names what runs when: before_jail opens what needs rights or files (OpenSSL contexts, libunbound
  * with one finished query, the spool); then the process drops to its own uid and enters the jail; after_jail
  * starts its handles; then the loop. Channels to peers arrive from the supervisor at any time, also again
- * after a peer died. No getaddrinfo or getpwnam after the jail. Layer: ipc. Tests: test_role.c and
+ * after a peer died. No getaddrinfo or getpwnam after the jail. Layer: ipc. Tests:
  * tests/system/test_roles.py.
  */
 #pragma once

@@ -390,9 +390,9 @@ static void a_hanging_user_database_defers(void **state)
 	give_simple(&rig, 1, "u0", 0);
 	rig_wait_done(&rig, 1);
 	assert_answer(&rig, 1, 0, JOB_DEFERRED, "4.3.0", "looking the user up took too long");
-	for (int i = 0; i < 200 && rig_workers(&rig, &pid, 1); i++)
+	while (rig_workers(&rig, &pid,
+		1)) /* killed, but its end is seen a little later; the test runner has the deadline */
 		rig_turn(&rig);
-	assert_int_equal(rig_workers(&rig, &pid, 1), 0);
 	assert_int_equal(rig_stop(&rig), 0);
 	rig_deinit(&rig);
 }

@@ -72,6 +72,7 @@ static int logd_before_jail(struct role_process *rp)
 	(void)snprintf(logd.path, sizeof(logd.path), "%s", c->paths.log_file);
 	(void)snprintf(logd.host, sizeof(logd.host), "%.*s", (int)strcspn(c->main_host_name, "."),
 		c->main_host_name);
+	umask(027); /* the group of a log file may read it */
 	logd.lines = BUF_INIT(GATHER_BYTES);
 	if (strcmp(target, "stderr") == 0) {
 		logd.target = TARGET_STDERR;
@@ -116,6 +117,16 @@ static void on_rotation_look(uv_timer_t *timer)
 
 /* ---- lines ---- */
 
+/* Every role escapes what it logs; one that was taken over does not, and must not forge lines. */
+static struct slice one_line(struct slice line, char clean[LIMIT_LOG_LINE])
+{
+	size_t n = MIN(line.len, (size_t)LIMIT_LOG_LINE);
+
+	for (size_t i = 0; i < n; i++)
+		clean[i] = (unsigned char)line.at[i] < 0x20 || line.at[i] == 0x7f ? '?' : line.at[i];
+	return (struct slice){ clean, n };
+}
+
 static const char *time_stamp(uint64_t wall_us)
 {
 	int64_t s = (int64_t)(wall_us / 1000000);
@@ -134,13 +145,14 @@ static const char *level_prefix(uint8_t level)
 	return level == LOG_LEVEL_ERROR ? "error: " : level == LOG_LEVEL_WARNING ? "warning: " : "";
 }
 
-static void send_syslog(struct role_process *rp, const struct msg_LOG_LINE *m, const char *tag)
+static void send_syslog(
+	struct role_process *rp, const struct msg_LOG_LINE *m, const char *tag, struct slice text)
 {
 	static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	char line[LIMIT_LOG_LINE + 128];
 	int n = snprintf(line, sizeof(line), "<%d>%s postrider/%s[%u]: %s%.*s",
 		LOG_MAIL | priorities[m->level % ARRAY_LEN(priorities)], time_stamp(m->wall_us), tag, m->pid,
-		level_prefix(m->level), SLICE_ARG(m->line));
+		level_prefix(m->level), SLICE_ARG(text));
 
 	if (send(logd.fd, line, MIN((size_t)n, sizeof(line) - 1), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return;
@@ -154,15 +166,17 @@ static void on_log_line(struct channel *ch, const union msg_any *any, int *fd)
 {
 	const struct msg_LOG_LINE *m = &any->LOG_LINE;
 	const char *tag = ch->peer == ROLE_SUPERVISOR ? "postriderd" : role_name(ch->peer);
+	char clean[LIMIT_LOG_LINE];
+	struct slice text = one_line(m->line, clean);
 
 	(void)fd;
 	if (logd.target == TARGET_SYSLOG) {
-		send_syslog(role_of(ch), m, tag);
+		send_syslog(role_of(ch), m, tag, text);
 		return;
 	}
 	buf_printf(&logd.lines, "%s %s postrider/%s[%u]: %s", time_stamp(m->wall_us), logd.host, tag, m->pid,
 		level_prefix(m->level));
-	buf_append(&logd.lines, m->line);
+	buf_append(&logd.lines, text);
 	buf_append_byte(&logd.lines, '\n');
 	if (!buf_ok(&logd.lines)) {
 		size_t whole = slice_rfind(buf_slice(&logd.lines), '\n');

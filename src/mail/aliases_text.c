@@ -202,7 +202,7 @@ bool aliases_text_next(struct aliases_text *t, struct aliases_entry *entry_out)
 {
 	struct aliases_entry entry = { .key = SLICE_EMPTY, .rhs = SLICE_EMPTY };
 	struct slice region;
-	enum line_kind kind;
+	enum line_kind kind = LINE_BLANK;
 	bool must_copy;
 
 	while (t->rest.len) {

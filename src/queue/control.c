@@ -16,12 +16,18 @@
 #include <sysexits.h>
 
 #define CLIENTS_MAX 1000
+#define CLIENTS_PER_UID 100 /* root is exempt: one user cannot keep out the others */
+#define GREETING_MS 10000   /* to say HELLO */
+#define IDLE_MS 600000	    /* between two messages; sendmail never pauses that long */
+#define SWEEP_MS 5000
+#define UID_UNMAPPED 65534	 /* what the kernel reports for users of other namespaces */
 #define LIST_UNSENT (256 * 1024) /* a listing pauses above this */
 
 /* A listing under way: which mail comes next, by id, so that mails may come and go meanwhile. */
 struct client_state {
 	struct channel *ch;
 	bool is_greeted, is_listing;
+	uint64_t active_ms; /* when it last said something, or connected */
 	uint64_t list_request, next_id;
 	struct list in_clients;
 };
@@ -43,6 +49,16 @@ static bool is_administrator(const struct channel *ch)
 	return ch->peer_uid == 0 || (*queue.rp->config->paths.sandbox && ch->peer_uid == getuid());
 }
 
+static size_t clients_of(uid_t uid)
+{
+	size_t n = 0;
+
+	list_for_each (node, &control.clients) {
+		n += CONTAINER_OF(node, struct client_state, in_clients)->ch->peer_uid == uid;
+	}
+	return n;
+}
+
 static void reply(struct channel *ch, uint64_t request, int exit_code, const char *text)
 {
 	SEND(ch, REQUEST_DONE, .request = request, .exit_code = (uint16_t)exit_code, .text = slice_of(text));
@@ -55,13 +71,23 @@ static void on_hello(struct channel *ch, const union msg_any *m, int *fd)
 	struct client_state *c = client_of(ch);
 
 	(void)m, (void)fd;
+	if (c->is_greeted || ch->peer_uid == (uid_t)-1)
+		return;
+	if (ch->peer_uid == UID_UNMAPPED && !queue.rp->config->security_accept_unmapped) {
+		reply(ch, 0, EX_NOPERM,
+			"uid 65534 (nobody, or a user of another namespace) is not served; see "
+			"security.accept_unmapped");
+		return;
+	}
+	if (!is_administrator(ch) && clients_of(ch->peer_uid) > CLIENTS_PER_UID) {
+		reply(ch, 0, EX_TEMPFAIL, "too many connections of this user");
+		return;
+	}
 	/* Another protocol is told ours, and goes away by itself with a message for its user. */
 	SEND(ch, WELCOME, .protocol = msg_protocol_hash(),
 		.host = slice_of(queue.rp->config->main_host_name));
-	if (ch->peer_uid != (uid_t)-1 && !c->is_greeted) {
-		c->is_greeted = true;
-		intake_peer(ch);
-	}
+	c->is_greeted = true;
+	intake_peer(ch);
 }
 
 /* ---- submission limits per user ---- */
@@ -99,6 +125,7 @@ static void on_mail_begin(struct channel *ch, const union msg_any *m, int *fd)
 {
 	if (!client_of(ch)->is_greeted)
 		return;
+	client_of(ch)->active_ms = clock_mono_ms();
 	if (!may_submit(ch)) {
 		SEND(ch, MAIL_RESULT, .mail = m->MAIL_BEGIN.mail, .code = 452, .status = SLICE("4.3.2"),
 			.text = SLICE("Too many messages in a minute (queue.max_per_uid)"));
@@ -382,6 +409,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		return;
 	}
 	c = mem_new(sizeof(*c));
+	c->active_ms = clock_mono_ms();
 	c->ch = channel_new(queue.rp->loop, fd, ROLE_QUEUE, ROLE_CLIENT, 0, &client_hooks, c);
 	if (!c->ch) {
 		mem_free(c);
@@ -391,10 +419,24 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	control.n_clients++;
 }
 
+/* Those that say nothing make room for others; one that is owed an answer is not silent. */
+static void on_sweep(uv_timer_t *timer)
+{
+	uint64_t now = clock_mono_ms();
+
+	(void)timer;
+	list_for_each_safe (node, &control.clients) {
+		struct client_state *c = CONTAINER_OF(node, struct client_state, in_clients);
+		if (!c->is_listing && now - c->active_ms > (c->is_greeted ? IDLE_MS : GREETING_MS))
+			on_client_closed(c->ch, "closed");
+	}
+}
+
 /* Who calls between the two waits in the listener's backlog. */
 void control_start(void)
 {
 	static uv_check_t turn;
+	static uv_timer_t sweep;
 
 	if (control.fd < 0 || queue.reserved_number == 0)
 		return;
@@ -402,6 +444,8 @@ void control_start(void)
 	CHECK(uv_poll_start(&control.poll, UV_READABLE, on_connection) == 0);
 	CHECK(uv_check_init(queue.rp->loop, &turn) == 0);
 	CHECK(uv_check_start(&turn, on_turn) == 0);
+	CHECK(uv_timer_init(queue.rp->loop, &sweep) == 0);
+	CHECK(uv_timer_start(&sweep, on_sweep, SWEEP_MS, SWEEP_MS) == 0);
 }
 
 void control_listen(int fd)

@@ -18,6 +18,8 @@
 
 #define LOOK_EVERY_MS 5000
 #define FILES_AT_ONCE 200
+#define UNFINISHED_S 86400 /* a file that its writer has not finished for so long has no writer any more */
+#define UID_UNMAPPED 65534 /* what the kernel reports for users of other namespaces */
 
 static struct {
 	int dir;
@@ -167,6 +169,10 @@ static void on_found(void *user, const char *name)
 		set_aside(name, drop_outcome_text((enum drop_outcome)r));
 		return;
 	}
+	if (file.owner == UID_UNMAPPED && !queue.rp->config->security_accept_unmapped) {
+		set_aside(name, "from uid 65534, which is not served (security.accept_unmapped)");
+		return;
+	}
 	enum drop_status status = drop_decode(buf_slice(content), &msg);
 	if (status != DROP_OK) {
 		set_aside(name, drop_status_text(status));
@@ -192,6 +198,9 @@ static void drop_look(void)
 
 	if (drop.n_committing || queue.is_stopping || spool_is_full(queue.spool))
 		return; /* those under way are still in the directory */
+	r = drop_remove_unfinished(drop.dir, UNFINISHED_S);
+	if (r < 0)
+		log_error("unfinished drop files cannot be removed: %s", strerror(-r));
 	r = drop_list(drop.dir, FILES_AT_ONCE, on_found, &content);
 	if (r < 0)
 		log_error("the drop directory cannot be read: %s", strerror(-r));

@@ -15,6 +15,8 @@
 #define ID_EPOCH_US                                                                                          \
 	UINT64_C(1577836800000000)	/* 2020-01-01: ids count microseconds from here, and never go back */
 #define ID_RESERVE UINT64_C(1200000000) /* ids made durable ahead: twenty minutes of microseconds */
+#define BUSY_TRIES 50
+#define BUSY_PAUSE_MS 100
 #define ID_TICK_MS 60000
 
 struct queue queue;
@@ -201,7 +203,13 @@ static int queue_after_jail(struct role_process *rp)
 	scheduler_init();
 	CHECK(uv_timer_init(rp->loop, &id_timer) == 0);
 	life_init();
-	r = spool_open(c->paths.spool_dir, &spool_settings, rp->loop, &spool_hooks, NULL, &queue.spool);
+	/* The queue of a supervisor that was killed has the lock until its last write has returned. */
+	for (unsigned tries = 0; tries == 0 || (r == -EBUSY && tries < BUSY_TRIES); tries++) {
+		if (tries)
+			uv_sleep(BUSY_PAUSE_MS);
+		r = spool_open(
+			c->paths.spool_dir, &spool_settings, rp->loop, &spool_hooks, NULL, &queue.spool);
+	}
 	if (r < 0) {
 		log_error("spool %s: %s", c->paths.spool_dir,
 			r == -EBUSY ? "another process has it open" : strerror(-r));

@@ -41,20 +41,20 @@ void program_complain(const char *fmt, ...)
 
 bool program_sibling(const char *name, const struct config *config, char *path_out, size_t size)
 {
+	/* In a sandbox: beside this program, where a build puts the daemon, or the installed one. */
+	static const char *const places[] = { "", "/../supervisor", NULL };
 	char self[PATH_MAX];
-	ssize_t n;
+	ssize_t n = *config->paths.sandbox ? readlink("/proc/self/exe", self, sizeof(self) - 1) : 0;
 	int len;
 
-	if (!*config->paths.sandbox) {
-		len = snprintf(path_out, size, "%s/%s", PATH_SBIN, name);
-		return len > 0 && (size_t)len < size;
+	self[MAX(n, 0)] = '\0';
+	for (size_t i = 0; n > 0 && places[i]; i++) {
+		len = snprintf(
+			path_out, size, "%.*s%s/%s", (int)(strrchr(self, '/') - self), self, places[i], name);
+		if (len > 0 && (size_t)len < size && access(path_out, X_OK) == 0)
+			return true;
 	}
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n <= 0)
-		return false;
-	self[n] = '\0';
-	*strrchr(self, '/') = '\0';
-	len = snprintf(path_out, size, "%s/%s", self, name);
+	len = snprintf(path_out, size, "%s/%s", PATH_SBIN, name);
 	return len > 0 && (size_t)len < size;
 }
 

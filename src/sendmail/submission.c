@@ -98,6 +98,11 @@ static int send_to_daemon(const struct submission *s, int *status_out)
 	union msg_any m;
 	int r = client_open(&c, s->config->paths.control_socket);
 
+	if (r == -EACCES) { /* the daemon's word is final: not to be got round by the drop directory */
+		program_complain("not accepted: %s", c.refusal);
+		*status_out = EX_NOPERM;
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	c.timeout_ms = 300000; /* a disk that is slow is still a disk */

@@ -4,8 +4,7 @@
  * drop directory
  *
  * submission_send() returns 0 only when the mail is on stable storage. Both ways carry the same submission
- * id, so that a mail whose answer was lost is not taken twice. Layer: program. Tests: test_submission.c,
- * tests/system.
+ * id, so that a mail whose answer was lost is not taken twice. Layer: program. Tests: tests/system.
  */
 #pragma once
 #include "base/buf.h"

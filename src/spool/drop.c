@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drop.c - candidates of the drop directory: listed, opened without trust, copied, removed; see drop.h */
 #include "spool/drop.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -155,4 +156,29 @@ int drop_set_aside(int dirfd, const char *name)
 		return -EINVAL;
 	(void)snprintf(aside, sizeof(aside), ".bad-%s", name); /* fits: 5 more bytes */
 	return file_rename(dirfd, name, dirfd, aside);
+}
+
+int drop_remove_unfinished(int dirfd, int64_t age_s)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int64_t now = clock_wall_s();
+	struct dirent *e;
+	int n = 0;
+
+	if (!dir) {
+		int r = -errno;
+		cleanup_close(&fd);
+		return r;
+	}
+	while ((e = readdir(dir)) != NULL) {
+		struct stat st;
+		if (e->d_name[0] != '.' || strncmp(e->d_name, ".bad-", 5) == 0 ||
+			fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+			now - st.st_mtime < age_s)
+			continue;
+		n += file_unlink(dirfd, e->d_name) == 0;
+	}
+	(void)closedir(dir); /* was only read */
+	return n;
 }

@@ -7,7 +7,7 @@
  * its owner can write, and is copied to memory before anybody parses it. Who sent it is its owner's uid,
  * nothing it says. Order for the caller: drop_list, drop_read, parse (mail/drop_format.h),
  * spool_message_commit, and only when that reported 0: drop_remove. Intake twice after a crash is caught by
- * the submission id inside. Files are synced by their writer, linked under the final name, and the directory
+ * the submission id inside. Files are synced by their writer, renamed to the final name, and the directory
  * synced: a name seen is a whole file. Names that begin with a dot are the writer's unfinished ones. Blocks;
  * at start-up and for a directory that changed that is short. Never parses, never decides what happens to a
  * bad file. Layer: spool. Tests: test_drop.c.
@@ -49,5 +49,8 @@ MUST_USE int drop_read(
 /* Unlinks that file, if the name still means it, and syncs the directory. 0 (also when it is gone), or
  * negative errno. With sync false the caller removes several and calls file_sync_dir(dirfd) once. */
 MUST_USE int drop_remove(int dirfd, const struct drop_file *file, bool sync);
+/* Removes what a writer that was killed left unfinished: plain files whose name begins with one dot and that
+ * nobody has written to for age_s seconds; what was set aside stays. How many, or negative errno. */
+MUST_USE int drop_remove_unfinished(int dirfd, int64_t age_s);
 /* Moves a file that cannot be taken in aside, to ".bad-NAME", so that it is not tried again and not lost. */
 MUST_USE int drop_set_aside(int dirfd, const char *name);

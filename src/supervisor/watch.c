@@ -2,7 +2,7 @@
 /*
  * watch.c - files that people edit under a running daemon; see supervisor.h
  *
- * Looked at once a second: a stat is cheap, works on every file system, and needs no event that could be
+ * Looked at twice a second: a stat is cheap, works on every file system, and needs no event that could be
  * lost. The aliases are rebuilt by a short-lived child, because the supervisor parses nothing.
  */
 #include "base/clock.h"
@@ -144,7 +144,8 @@ static void on_look(uv_timer_t *timer)
 	}
 }
 
-/* The names are copied: a reload frees the configuration, and which files these are needs a restart to change. */
+/* The names are copied: a reload frees the configuration, and which files these are needs a restart to
+ * change. */
 void watch_start(struct supervisor *s)
 {
 	watch.aliases = (struct watched){ .path = mem_dup_str(s->config->aliases_file) };

@@ -4,7 +4,7 @@
  *
  * Parses, checks and writes to a descriptor that the caller gives; opens, renames and syncs nothing. A
  * problem never disables the entries that are right. Layer: table. Tests: test_alias_build.c,
- * fuzz/fuzz_alias_build.c.
+ * fuzz/fuzz_alias_table.c.
  */
 #pragma once
 #include "config/config.h"
