@@ -55,7 +55,12 @@ void mailbox_explain(int outcome, const char **status_out, const char **words_ou
 void mailbox_init(struct mailbox *m, int dir, const char *name, uint64_t max_size)
 {
 	*m = (struct mailbox){
-		.dir = dir, .name = name, .max_size = max_size, .fd = -1, .dotlock = DOTLOCK_INIT
+		.dir = dir,
+		.name = name,
+		.max_size = max_size,
+		.fd = -1,
+		.dotlock = DOTLOCK_INIT,
+		.tail = BUF_INIT(MBOX_HISTORY_BYTES),
 	};
 }
 
@@ -184,6 +189,8 @@ int mailbox_lock(struct mailbox *m, uint64_t planned)
 
 void mailbox_unlock(struct mailbox *m)
 {
+	mbox_history_free(&m->history);
+	buf_free(&m->tail);
 	dotlock_release(&m->dotlock, m->dir);
 	cleanup_close(&m->fd); /* gives up the fcntl lock */
 	m->fd = -1;
@@ -221,24 +228,30 @@ int mailbox_append(struct mailbox *m, struct slice text)
 	return MAILBOX_APPENDED;
 }
 
-int mailbox_reconcile(struct mailbox *m, const struct mbox_text *t)
+/* The last n bytes. */
+static int read_end(const struct mailbox *m, size_t n, struct buf *to)
 {
-	uint64_t wanted = t->text.len + MBOX_TAIL_EXTRA + 1;
-	size_t n = (size_t)MIN(m->size, wanted);
-	auto_buf struct buf window = BUF_INIT(n);
-	struct mbox_tail tail;
-	char *room;
+	char *room = buf_reserve(to, n);
 	int r;
 
-	if (n == 0)
-		return MAILBOX_NOT_DELIVERED;
-	room = buf_reserve(&window, n);
 	if (!room)
 		return -ENOMEM;
 	r = file_pread_all(m->fd, room, n, m->size - n);
+	if (r == 0)
+		buf_grew(to, n);
+	return r;
+}
+
+/* Whether the end is a copy of this very delivery, whole or cut off; then the part of it goes. */
+static int look_for_tail(struct mailbox *m, const struct mbox_text *t, bool *is_delivered_out)
+{
+	size_t n = (size_t)MIN(m->size, (uint64_t)t->text.len + MBOX_TAIL_EXTRA + 1);
+	auto_buf struct buf window = BUF_INIT(n);
+	struct mbox_tail tail;
+	int r = read_end(m, n, &window);
+
 	if (r < 0)
 		return r;
-	buf_grew(&window, n);
 	tail = mbox_tail_examine(buf_slice(&window), n == m->size, t);
 	if (tail.keep < n) {
 		r = cut(m, m->size - n + tail.keep);
@@ -246,7 +259,36 @@ int mailbox_reconcile(struct mailbox *m, const struct mbox_text *t)
 			return r;
 		m->old_size = MIN(m->old_size, m->size);
 	}
-	return tail.is_delivered ? MAILBOX_DELIVERED_BEFORE : MAILBOX_NOT_DELIVERED;
+	*is_delivered_out = tail.is_delivered;
+	return 0;
+}
+
+/* Once under a lock: what this lock's deliveries append cannot be what an earlier attempt left. */
+static int load_history(struct mailbox *m)
+{
+	size_t n = (size_t)MIN(m->size, (uint64_t)MBOX_HISTORY_BYTES);
+	int r = m->tail.len ? 0 : read_end(m, n, &m->tail);
+
+	if (r == 0 && !m->history.window.len)
+		mbox_history_build(&m->history, buf_slice(&m->tail), n == m->size);
+	return r;
+}
+
+int mailbox_reconcile(struct mailbox *m, const struct mbox_text *t)
+{
+	bool is_delivered;
+	int r;
+
+	if (m->size == 0)
+		return MAILBOX_NOT_DELIVERED;
+	r = look_for_tail(m, t, &is_delivered);
+	if (r < 0)
+		return r;
+	if (!is_delivered && m->size) {
+		r = load_history(m);
+		is_delivered = mbox_history_has(&m->history, t);
+	}
+	return r < 0 ? r : is_delivered ? MAILBOX_DELIVERED_BEFORE : MAILBOX_NOT_DELIVERED;
 }
 
 int mailbox_sync(struct mailbox *m)

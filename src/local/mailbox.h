@@ -11,6 +11,7 @@
 #pragma once
 #include "base/buf.h"
 #include "local/dotlock.h"
+#include "local/mbox_history.h"
 #include "local/mbox_text.h"
 
 struct mailbox {
@@ -22,6 +23,8 @@ struct mailbox {
 	size_t n_missing_line_ends; /* before the next From_ line */
 	bool is_new;
 	struct dotlock dotlock;
+	struct buf tail; /* what history looks into; read when the first delivery under a lock is doubtful */
+	struct mbox_history history;
 };
 
 enum mailbox_outcome {

@@ -83,19 +83,18 @@ static size_t find_mark_end(const struct mbox_delivery *d, size_t content_at)
 bool mbox_text_build(struct mbox_text *t, const struct mbox_delivery *d)
 {
 	struct buf *out = &t->text;
-	size_t content_at;
-
 	/* Quoting adds a byte to at most every sixth. */
-	*t = (struct mbox_text){ .text = BUF_INIT(HEADERS_MAX + d->content.len + d->content.len / 4 + 2) };
+	*t = (struct mbox_text){ .text = BUF_INIT(HEADERS_MAX + d->content.len + d->content.len / 4 + 2),
+		.queue_id = d->queue_id };
 	if (buf_reserve(out, d->content.len + 1024) == NULL)
 		return false;
 	trace_append_from_line(out, d->sender, d->time_s);
 	if (out->len > MBOX_DATE_BYTES)
 		t->date_at = out->len - 1 - MBOX_DATE_BYTES;
 	append_trace(out, d);
-	content_at = out->len;
+	t->content_at = out->len;
 	append_content(out, d->content);
-	t->mark_end = find_mark_end(d, content_at);
+	t->mark_end = find_mark_end(d, t->content_at);
 	return buf_ok(out);
 }
 

@@ -25,6 +25,8 @@ struct mbox_text {
 	/* The bytes behind the date up to here are this delivery's alone: they end behind the queue id in our
 	 * Received field. 0: the content does not begin with that field. */
 	size_t mark_end;
+	size_t content_at; /* of the mail's own first line, which begins the mark's Received field */
+	uint64_t queue_id;
 };
 #define MBOX_DATE_BYTES 24
 

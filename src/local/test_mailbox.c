@@ -494,6 +494,43 @@ static void reconciles(void **state)
 	assert_int_equal(file_unlink(dir, "u"), 0);
 }
 
+/* More than the window of the tail has been delivered since. */
+static void reconciles_what_lies_deep(void **state)
+{
+	struct mbox_delivery d = { .sender = SLICE("s@h"),
+		.original_to = SLICE("o@h"),
+		.forward_path = SLICE("p@h"),
+		.content = SLICE("Received: x id 00000000000002A;\nSubject: x\n\nbody\n"),
+		.queue_id = 42,
+		.time_s = 1 };
+	auto_buf struct buf box = BUF_INIT(8 * 1024 * 1024);
+	struct mbox_text old, now, never;
+	struct mailbox m;
+
+	(void)state;
+	assert_true(mbox_text_build(&old, &d));
+	d.original_to = SLICE("another@h");
+	assert_true(mbox_text_build(&now, &d));
+	d.content = SLICE("Received: x id 00000000000002B;\nSubject: x\n\nbody\n");
+	d.queue_id = 43;
+	assert_true(mbox_text_build(&never, &d));
+	buf_append(&box, buf_slice(&old.text));
+	while (box.len < 3 * 1024 * 1024)
+		buf_append_str(&box, "From 0\n\nfirst\n\n");
+	put("u", buf_slice(&box));
+	mailbox_init(&m, dir, "u", 0);
+	assert_int_equal(mailbox_lock(&m, now.text.len), MAILBOX_LOCKED);
+	assert_int_equal(mailbox_reconcile(&m, &now), MAILBOX_DELIVERED_BEFORE);
+	assert_int_equal(mailbox_reconcile(&m, &never), MAILBOX_NOT_DELIVERED);
+	assert_int_equal(mailbox_append(&m, buf_slice(&never.text)), MAILBOX_APPENDED);
+	assert_int_equal(mailbox_reconcile(&m, &old), MAILBOX_DELIVERED_BEFORE);
+	mailbox_unlock(&m);
+	mbox_text_free(&old);
+	mbox_text_free(&now);
+	mbox_text_free(&never);
+	assert_int_equal(file_unlink(dir, "u"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +548,7 @@ int main(void)
 		cmocka_unit_test(leaves_what_others_wrote),
 		cmocka_unit_test(a_note_of_another_boot_cuts_nothing),
 		cmocka_unit_test(reconciles),
+		cmocka_unit_test(reconciles_what_lies_deep),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -130,8 +130,11 @@ static void expansion_done(void *user, int result)
 		queue_settle(m);
 		return;
 	}
-	for (size_t i = 0; i < x->leaves.n; i++)
-		(void)message_add(m, &x->rcpts[i]);
+	for (size_t i = 0; i < x->leaves.n; i++) {
+		uint32_t n = message_add(m, &x->rcpts[i]);
+		/* Before a crash its mailbox may have had the mail by another of its addresses. */
+		m->rcpts[n].reconcile = m->was_recovered;
+	}
 	m->rcpts[x->rcpt].state = SPOOL_RCPT_EXPANDED;
 	recipient_stage(m, &m->rcpts[x->rcpt], STAGE_DONE);
 	for (size_t i = 0; i < x->leaves.n; i++) {

@@ -63,6 +63,7 @@ struct message {
 	uint32_t flags;	       /* enum spool_flag */
 	uint8_t ret, body_type;
 	bool smtputf8, is_deleted, is_removing;
+	bool was_recovered; /* its identities of recipients that were done before are not known */
 	struct slice reverse_path, envid, client_address, client_name, client_helo, protocol, login,
 		submission;
 	char *text;

@@ -105,6 +105,7 @@ static struct spool_entry *on_recovered(
 	(void)user;
 	memset(&m->entry, 0, sizeof(m->entry)); /* the spool's to fill; its id comes back with it */
 	m->entry.id = env->id;
+	m->was_recovered = true;
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
 		m->rcpts[i].reconcile = true; /* an attempt may have been cut off by whatever ended us */
 	queue_enter(m);
