@@ -100,17 +100,15 @@ bool pending_answer(struct pending *p, uint64_t id, const union msg_any *m)
 	return r != NULL;
 }
 
-bool pending_partial(struct pending *p, uint64_t id, const union msg_any *m)
+void pending_renew(struct pending *p, uint64_t id)
 {
 	struct pending_request *r = pending_find(p, id);
 
 	if (!r)
-		return false;
+		return;
 	r->deadline_ms = clock_mono_ms() + p->timeout_ms;
 	list_remove(&r->in_deadlines);
 	list_push_back(&p->by_deadline, &r->in_deadlines);
-	r->done(r->owner, r->argument, m);
-	return true;
 }
 
 void pending_cancel_all(struct pending *p, struct list *owned)

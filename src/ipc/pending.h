@@ -42,9 +42,8 @@ MUST_USE uint64_t pending_add(
 /* The answer to request id: calls its continuation; false when nobody waits (cancelled or late): ignore the
  * answer. */
 bool pending_answer(struct pending *p, uint64_t id, const union msg_any *m);
-/* For answers of several messages: the continuation is called, the request stays open (its deadline is
- * renewed). */
-bool pending_partial(struct pending *p, uint64_t id, const union msg_any *m);
+/* For answers of several messages: there is progress, the deadline begins anew. */
+void pending_renew(struct pending *p, uint64_t id);
 /* The owner goes away: its continuations are not called. */
 void pending_cancel_all(struct pending *p, struct list *owned);
 /* The peer is gone: every continuation is called with NULL. */

@@ -105,8 +105,13 @@ static void fill_recipient(const struct message *m, uint32_t parent, const struc
 		.trail = trail,
 		.parent = parent,
 		.notify = (uint8_t)(r->notify & ~SPOOL_NOTIFY_SUCCESS),
+		.progress = { .status = leaf->status, .reason = leaf->reason },
 		.flags = leaf->flags & (RCPT_NO_ALIAS | RCPT_NO_FORWARD),
 	};
+	if (r->notify == SPOOL_NOTIFY_SUCCESS)
+		out->notify = SPOOL_NOTIFY_NEVER; /* nothing else was asked for */
+	if ((leaf->kind == LEAF_DEFER || leaf->kind == LEAF_FAIL) && slice_eq(leaf->address, r->forward_path))
+		out->flags |= RECIPIENT_VERDICT; /* asking again would expand the whole list again */
 	if (by_alias && leaf->kind == LEAF_USER)
 		out->flags |= RCPT_NO_ALIAS; /* a name found in its own expansion is the user of that name */
 	if (leaf->kind == LEAF_COMMAND || leaf->kind == LEAF_FILE) {

@@ -15,10 +15,12 @@
 #include "queue/core.h"
 
 #define LEASE_COUNT 4096
-#define LEASES_KEPT 64 /* blocks of ids that one smtpd may still use */
+#define LEASES_PER_SECOND 100 /* 400,000 ids: far above any disk, far below what the clock adds */
+#define LEASES_KEPT 64	      /* blocks of ids that one smtpd may still use */
 #define OPEN_PER_SOURCE 100000
-#define OPEN_PER_CLIENT 4		  /* a command sends one mail at a time */
-#define ENVELOPE_BYTES (64 * 1024 * 1024) /* recipients by the ten thousand */
+#define OPEN_PER_CLIENT 4			  /* a command sends one mail at a time */
+#define ENVELOPE_BYTES (64 * 1024 * 1024)	  /* recipients by the ten thousand */
+#define SOURCE_ENVELOPE_BYTES (256 * 1024 * 1024) /* of all open mails of one sender */
 #define REMEMBER_MS (10 * 60 * 1000)
 #define REMEMBER_MAX 100000
 
@@ -28,8 +30,14 @@ struct source {
 	struct channel *ch; /* NULL: gone */
 	struct table open;  /* struct intake */
 	size_t n_open, n_committing;
-	uint64_t leases[LEASES_KEPT]; /* first id of each block */
+	struct lease {
+		uint64_t first;
+		uint8_t used[LEASE_COUNT / 8]; /* an id makes one mail */
+	} * leases;			       /* LEASES_KEPT of them, once the first was given */
 	size_t n_leases;
+	uint64_t second_ms; /* leases are rationed: the reserve is everybody's */
+	unsigned leases_this_second;
+	size_t envelope_bytes; /* of all its open mails */
 };
 
 /* One mail on its way in. */
@@ -39,6 +47,7 @@ struct intake {
 	uint64_t mail;		       /* the sender's number */
 	struct spool_message *content; /* NULL after a failure */
 	struct arena arena;
+	size_t envelope_bytes;
 	struct spool_envelope env;
 	struct spool_recipient *rcpts;
 	size_t n_rcpts, cap;
@@ -63,6 +72,14 @@ struct remembered {
 static struct table remembered_ids;
 static struct list remembered_order = { &remembered_order, &remembered_order };
 
+static void remembered_drop(struct remembered *o)
+{
+	table_remove(&remembered_ids, &o->node);
+	list_remove(&o->in_order);
+	mem_free(o->text);
+	mem_free(o);
+}
+
 static void remembered_forget_old(void)
 {
 	uint64_t now = clock_mono_ms();
@@ -71,10 +88,7 @@ static void remembered_forget_old(void)
 		struct remembered *o = list_first(&remembered_order, struct remembered, in_order);
 		if (o->until_ms > now && remembered_ids.n <= REMEMBER_MAX)
 			return;
-		table_remove(&remembered_ids, &o->node);
-		list_remove(&o->in_order);
-		mem_free(o->text);
-		mem_free(o);
+		remembered_drop(o);
 	}
 }
 
@@ -88,6 +102,19 @@ bool intake_seen(struct slice submission, uid_t uid)
 			return true;
 	}
 	return false;
+}
+
+void intake_forget(struct slice submission, uid_t uid)
+{
+	uint64_t hash = table_hash_bytes(submission);
+	struct table_node *next;
+
+	for (struct table_node *n = table_first(&remembered_ids, hash); n; n = next) {
+		struct remembered *o = CONTAINER_OF(n, struct remembered, node);
+		next = table_next(n, hash);
+		if (slice_eq(o->id, submission) && o->uid == uid)
+			remembered_drop(o);
+	}
 }
 
 void intake_remember(struct slice submission, uid_t uid)
@@ -116,6 +143,7 @@ static void source_free_if_done(struct source *s)
 		return;
 	list_remove(&s->in_sources);
 	table_deinit(&s->open);
+	mem_free(s->leases);
 	mem_free(s);
 }
 
@@ -137,6 +165,7 @@ static void intake_free(struct intake *in)
 {
 	table_remove(&in->source->open, &in->node);
 	in->source->n_open--;
+	in->source->envelope_bytes -= in->envelope_bytes;
 	spool_message_abort(&in->content);
 	arena_reset(&in->arena);
 	mem_free(in->rcpts);
@@ -184,13 +213,26 @@ void intake_stop(void)
 
 /* ---- ids ---- */
 
+static bool may_lease(struct source *s)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (now - s->second_ms >= 1000) {
+		s->second_ms = now;
+		s->leases_this_second = 0;
+	}
+	return s->leases_this_second++ < LEASES_PER_SECOND;
+}
+
 static void lease(struct source *s)
 {
-	uint64_t first = queue_new_ids(LEASE_COUNT);
+	uint64_t first = may_lease(s) ? queue_new_ids(LEASE_COUNT) : 0;
 
 	if (first == 0)
-		return; /* intake_lease_all() follows when ids can be given */
-	s->leases[s->n_leases++ % LEASES_KEPT] = first;
+		return; /* intake_lease_all() follows when ids can be given; smtpd asks again too */
+	if (!s->leases)
+		s->leases = mem_new_array(LEASES_KEPT, sizeof(*s->leases));
+	s->leases[s->n_leases++ % LEASES_KEPT] = (struct lease){ .first = first };
 	SEND(s->ch, ID_LEASE, .first = first, .count = LEASE_COUNT);
 }
 
@@ -212,11 +254,18 @@ void intake_lease_all(void)
 	}
 }
 
-static bool source_owns_id(const struct source *s, uint64_t id)
+/* True once for each id of its leases. */
+static bool source_takes_id(struct source *s, uint64_t id)
 {
-	for (size_t i = 0; i < MIN(s->n_leases, (size_t)LEASES_KEPT); i++)
-		if (id >= s->leases[i] && id - s->leases[i] < LEASE_COUNT)
-			return queue_find(id) == NULL;
+	for (size_t i = 0; i < MIN(s->n_leases, (size_t)LEASES_KEPT); i++) {
+		struct lease *l = &s->leases[i];
+		uint64_t at = id - l->first;
+		if (id < l->first || at >= LEASE_COUNT)
+			continue;
+		bool is_used = l->used[at / 8] >> (at % 8) & 1;
+		l->used[at / 8] |= (uint8_t)(1u << (at % 8));
+		return !is_used;
+	}
 	return false;
 }
 
@@ -257,8 +306,11 @@ static struct slice keep(struct intake *in, struct slice s)
 {
 	struct slice copy = SLICE_EMPTY;
 
-	if (s.len && !arena_copy(&in->arena, s, &copy))
+	if (in->source->envelope_bytes > SOURCE_ENVELOPE_BYTES ||
+		(s.len && !arena_copy(&in->arena, s, &copy)))
 		refuse(in, 452, "4.5.3", "The envelope is too large");
+	in->source->envelope_bytes += copy.len;
+	in->envelope_bytes += copy.len;
 	return copy;
 }
 
@@ -301,8 +353,18 @@ static void identify_smtpd(struct intake *in, const struct msg_MAIL_BEGIN *b)
 	in->env.client_helo = keep(in, b->helo);
 	in->env.protocol = keep(in, b->protocol);
 	in->env.login = keep(in, b->login);
-	if (!source_owns_id(in->source, b->queue_id))
+	if (!source_takes_id(in->source, b->queue_id))
 		refuse(in, 451, "4.3.0", "Queue id out of its lease");
+}
+
+/* Empty, or an address: a bounce must have somewhere to go. */
+static bool is_reverse_path(struct slice text)
+{
+	struct address a;
+
+	return text.len == 0 ||
+		(text.len <= LIMIT_PATH &&
+			address_parse(text, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) == ADDRESS_OK);
 }
 
 void intake_begin(struct channel *ch, const union msg_any *any, int *fd)
@@ -326,8 +388,8 @@ void intake_begin(struct channel *ch, const union msg_any *any, int *fd)
 	table_insert(&s->open, &in->node, table_hash_u64(b->mail));
 	s->n_open++;
 	in->env.arrival_us = clock_wall_us();
-	in->env.reverse_path = keep(in, slice_first(b->reverse_path, LIMIT_PATH));
-	in->env.envid = keep(in, slice_first(b->envid, ENVID_MAX));
+	in->env.reverse_path = keep(in, b->reverse_path);
+	in->env.envid = keep(in, b->envid);
 	in->env.ret = b->ret <= SPOOL_RET_HDRS ? b->ret : SPOOL_RET_NONE;
 	in->env.body_type = b->body == BODY_8BITMIME ? SPOOL_BODY_8BITMIME : SPOOL_BODY_7BIT;
 	in->env.smtputf8 = b->smtputf8;
@@ -335,6 +397,8 @@ void intake_begin(struct channel *ch, const union msg_any *any, int *fd)
 	r = queue.is_stopping ? -ENOMEM : spool_message_new(queue.spool, b->size_hint, &in->content);
 	if (r < 0)
 		refuse_errno(in, r);
+	if (!is_reverse_path(b->reverse_path) || (b->envid.len && !envid_is_valid(b->envid)))
+		refuse(in, 501, "5.1.7", "Bad sender address or envelope id syntax");
 	if (ch->peer == ROLE_CLIENT)
 		identify_client(in, ch);
 	else
@@ -386,7 +450,7 @@ void intake_rcpt(struct channel *ch, const union msg_any *any, int *fd)
 	*r = (struct spool_recipient){
 		.forward_path = trail,
 		.original = keep(in, m->forward_path),
-		.orcpt = keep(in, slice_first(m->orcpt, ORCPT_MAX)),
+		.orcpt = orcpt_is_valid(m->orcpt) ? keep(in, m->orcpt) : SLICE_EMPTY,
 		.trail = trail,
 		.parent = (uint32_t)in->n_rcpts,
 		.notify = notify_is_valid(m->notify) ? m->notify : 0,
@@ -439,12 +503,12 @@ static void on_committed(void *user, int result)
 	s->n_committing--;
 	if (result < 0) {
 		message_free(&m);
+		if (in->env.submission.len)
+			intake_forget(in->env.submission, in->uid);
 		refuse_errno(in, result);
 		answer(in, in->code, in->status, in->text);
 	} else {
 		answer(in, 250, "2.0.0", "Ok");
-		if (in->env.submission.len)
-			intake_remember(in->env.submission, in->uid);
 		queue_accepted(m);
 	}
 	intake_free(in);
@@ -478,6 +542,9 @@ void intake_end(struct channel *ch, const union msg_any *any, int *fd)
 		intake_free(in);
 		return;
 	}
+	/* From now on: the same mail may come by the drop directory while a slow disk writes this one. */
+	if (in->env.submission.len)
+		intake_remember(in->env.submission, in->uid);
 	in->m = message_new(&in->env, in->rcpts, in->n_rcpts);
 	in->source->n_committing++;
 	content = take_ptr(&in->content);

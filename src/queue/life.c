@@ -148,28 +148,23 @@ static void queue_remove(struct message *m)
 	message_leave(m);
 }
 
-static bool has_stage(const struct message *m, enum recipient_stage stage)
-{
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		if (m->rcpts[i].stage == stage)
-			return true;
-	return false;
-}
-
+/* The one place that decides whether a message may go: nobody holds a question, a job, a record or a report
+ * of it. */
 void queue_settle(struct message *m)
 {
 	if (queue.is_stopping)
 		return; /* the spool takes no more; the next start goes on from what it has */
-	if (m->n_reporting == 0 && m->n_routing == 0 && has_stage(m, STAGE_REPORTING) &&
-		!has_stage(m, STAGE_ACTIVE))
-		report_failures(m); /* those that failed together are told together */
-	if (m->n_moving)
+	if (m->n_in[STAGE_FAILED] && !m->n_in[STAGE_ROUTING] && !m->n_in[STAGE_ACTIVE])
+		report_failures(m); /* those that fail together are told together */
+	if (message_n_moving(m) || m->n_jobs || m->n_reports)
 		return;
-	router_forget(m);
-	if (m->n_open == 0 || m->is_deleted) {
+	if (message_n_open(m) == 0 || m->is_deleted) {
+		router_forget(m);
 		queue_remove(m);
 		return;
 	}
+	if (list_linked(&m->in_routing))
+		return; /* it waits for lookup */
 	spool_content_forget(queue.spool, &m->entry);
 	wait_for_retry(m);
 }
@@ -180,7 +175,7 @@ static void record(struct message *m, struct recipient *r)
 {
 	struct spool_progress p;
 
-	if (m->n_open == 0 || m->is_deleted || queue.is_stopping)
+	if (message_n_open(m) == 0 || m->is_deleted || queue.is_stopping)
 		return; /* the last one: the removal of the whole message says it */
 	recipient_progress(r, &p);
 	spool_record_result(queue.spool, &m->entry, (uint32_t)(r - m->rcpts), &p, NULL, NULL);
@@ -218,7 +213,7 @@ void recipient_failed(struct message *m, struct recipient *r)
 	count_attempt(r);
 	queue.n_bounced++;
 	report_log(m, r, "bounced", NULL);
-	recipient_stage(m, r, STAGE_REPORTING);
+	recipient_stage(m, r, STAGE_FAILED);
 }
 
 /* Exponential, with a tenth of jitter so that what failed together does not come back together. */
@@ -252,7 +247,14 @@ static void expire(struct message *m, struct recipient *r)
 	recipient_set_outcome(r, SLICE("5.4.7"), buf_slice(&reason), r->remote);
 	queue.n_bounced++;
 	report_log(m, r, "expired", "returned to sender");
-	recipient_stage(m, r, STAGE_REPORTING);
+	recipient_stage(m, r, STAGE_FAILED);
+}
+
+void recipient_postponed(struct message *m, struct recipient *r)
+{
+	r->next_attempt_us = clock_wall_us() + retry_delay_us(r->attempts);
+	recipient_stage(m, r, STAGE_WAITING);
+	record(m, r);
 }
 
 void recipient_deferred(struct message *m, struct recipient *r)
@@ -266,14 +268,12 @@ void recipient_deferred(struct message *m, struct recipient *r)
 		expire(m, r);
 		return;
 	}
-	r->next_attempt_us = clock_wall_us() + retry_delay_us(r->attempts);
-	recipient_stage(m, r, STAGE_WAITING);
 	if (c->queue_delay_warning && message_age_s(m) > c->queue_delay_warning &&
 		!(r->progress_flags & PROGRESS_DELAY_TOLD)) {
 		r->progress_flags |= PROGRESS_DELAY_TOLD;
 		report_delay(m, r);
 	}
-	record(m, r);
+	recipient_postponed(m, r);
 }
 
 void queue_dispatch(struct message *m, struct recipient *r)

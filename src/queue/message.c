@@ -104,31 +104,16 @@ void recipient_view(const struct recipient *r, struct spool_recipient *out)
 	recipient_progress(r, &out->progress);
 }
 
-static bool stage_is_moving(enum recipient_stage stage)
-{
-	return stage != STAGE_NEW && stage != STAGE_WAITING && stage != STAGE_DONE;
-}
-
 void recipient_stage(struct message *m, struct recipient *r, enum recipient_stage stage)
 {
-	enum recipient_stage old = r->stage;
-
-	m->n_moving += stage_is_moving(stage) - stage_is_moving(old);
-	m->n_routing += (stage == STAGE_ROUTING) - (old == STAGE_ROUTING);
-	m->n_open += (stage != STAGE_DONE) - (old != STAGE_DONE);
+	m->n_in[r->stage]--;
+	m->n_in[stage]++;
 	r->stage = (uint8_t)stage;
 }
 
 struct slice recipient_reverse_path(const struct message *m, const struct recipient *r)
 {
 	return r->has_reverse_path ? r->reverse_path : m->reverse_path;
-}
-
-struct slice recipient_delivered_to(const struct recipient *r)
-{
-	struct slice line = slice_first(r->trail, slice_find(r->trail, '\n'));
-
-	return slice_first(line, slice_find(line, '\t'));
 }
 
 /* ---- the same delivery twice? ---- */
@@ -153,7 +138,8 @@ static bool identity_taken(const struct message *m, const struct recipient *r, u
 {
 	for (struct table_node *n = table_first(&m->identities, hash); n; n = table_next(n, hash)) {
 		const struct recipient *other = CONTAINER_OF(n, struct recipient, identity);
-		if (other != r && identity_equal(other, r))
+		/* What was replaced by others is no delivery: a mail that comes back to it is one. */
+		if (other != r && other->state != SPOOL_RCPT_EXPANDED && identity_equal(other, r))
 			return true;
 	}
 	return false;
@@ -207,7 +193,7 @@ uint32_t message_add(struct message *m, const struct spool_recipient *rcpt)
 	else if ((n & (n - 1)) == 0) /* full at each power of two */
 		recipients_grow(m, n * 2);
 	recipient_init(&m->rcpts[n], rcpt);
-	m->n_open += m->rcpts[n].stage != STAGE_DONE;
+	m->n_in[m->rcpts[n].stage]++;
 	m->n_rcpts++;
 	return n;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue.c - the queue role: start, recovery, and the steps of a message's life; see core.h for the path of a
- * mail
+ * queue.c - the queue role: start, recovery, ids, stop; see core.h for the path of a mail
  *
  * Every state that others may rely on is on disk before it is acted on: acceptance before 250, an expansion
  * before its leaves are delivered, a bounce before the failure it tells of. Results of deliveries ride with
@@ -72,6 +71,9 @@ uint64_t queue_new_ids(unsigned n)
 {
 	uint64_t first = MAX(queue.next_number, id_clock());
 
+	if (first + n > queue.reserved_number)
+		first = queue.next_number; /* the clock jumped ahead of what is reserved: go on from where we
+					      were */
 	if (first + n > queue.reserved_number)
 		return 0;
 	queue.next_number = first + n;
@@ -180,7 +182,7 @@ static void resume_all(void)
 			else
 				is_due = true;
 		}
-		if (m->n_open == 0 || !is_due)
+		if (message_n_open(m) == 0 || !is_due)
 			queue_settle(m);
 		else if (!queue_is_idle_for(m))
 			router_want(m);
@@ -232,7 +234,6 @@ static void queue_on_peer(struct role_process *rp, struct channel *ch)
 {
 	(void)rp;
 	router_peer(ch);
-	scheduler_peer(ch);
 	intake_peer(ch);
 }
 
@@ -242,6 +243,12 @@ static void queue_on_peer_gone(struct role_process *rp, struct channel *ch)
 	intake_peer_gone(ch);
 	scheduler_peer_gone(ch);
 	router_peer_gone(ch);
+}
+
+static void queue_on_drain(struct role_process *rp, struct channel *ch)
+{
+	(void)rp;
+	scheduler_drained(ch);
 }
 
 static void queue_on_listener(struct role_process *rp, struct slice address, int *fd)
@@ -255,7 +262,7 @@ static void queue_on_reload(struct role_process *rp)
 	(void)rp;
 	list_for_each_safe (node, &queue.all) { /* a pause may have ended */
 		struct message *m = CONTAINER_OF(node, struct message, in_all);
-		if (m->n_moving == 0 && !heap_linked(&m->retry))
+		if (message_n_moving(m) == 0 && !heap_linked(&m->retry))
 			queue_kick(m);
 	}
 }
@@ -310,6 +317,7 @@ static const struct role_hooks hooks = {
 	.after_jail = queue_after_jail,
 	.on_peer = queue_on_peer,
 	.on_peer_gone = queue_on_peer_gone,
+	.on_drain = queue_on_drain,
 	.on_listener = queue_on_listener,
 	.on_reload = queue_on_reload,
 	.on_stop = queue_on_stop,

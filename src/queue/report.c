@@ -13,6 +13,7 @@
 #include "mail/queue_id.h"
 #include "queue/core.h"
 
+#define REPORT_PROTOCOL "internal" /* of messages that this file makes */
 #define DSN_BYTES (64 * 1024 * 1024)
 #define FLAG_DOUBLE_BOUNCE                                                                                   \
 	(1u << 17) /* of a message: tells postmaster of a bounce that could not be delivered */
@@ -96,10 +97,10 @@ static void on_report_done(void *user, int result)
 		if (result == 0)
 			recipient_finish(about, r, SPOOL_RCPT_FAILED);
 		else /* not told: try all of it again later */
-			recipient_deferred(about, r);
+			recipient_postponed(about, r);
 	}
 	if (p->rcpts) {
-		about->n_reporting--;
+		about->n_reports--;
 		queue_settle(about);
 	}
 	mem_free(p->rcpts);
@@ -127,7 +128,7 @@ static int report_commit(struct report *p, struct slice to, struct slice text, u
 		.id = id,
 		.arrival_us = clock_wall_us(),
 		.body_type = SPOOL_BODY_8BITMIME,
-		.protocol = SLICE("internal"),
+		.protocol = SLICE(REPORT_PROTOCOL),
 		.flags = flags,
 	};
 	r = spool_message_new(queue.spool, text.len, &content);
@@ -177,12 +178,14 @@ static int report_send(struct report *p, enum dsn_kind kind, struct slice to,
 
 /* ---- failures ---- */
 
-static bool may_tell(const struct recipient *r)
+/* NOTIFY=NEVER is the sender's wish; on reports of our own it only keeps other hosts quiet. */
+static bool may_tell(const struct message *m, const struct recipient *r)
 {
-	return r->notify == 0 || r->notify & SPOOL_NOTIFY_FAILURE;
+	return r->notify == 0 || r->notify & SPOOL_NOTIFY_FAILURE ||
+		slice_eq(m->protocol, SLICE(REPORT_PROTOCOL));
 }
 
-/* Those of the REPORTING recipients that share the first one's reverse-path and wish. */
+/* The FAILED recipients that share the first one's reverse-path: one report. */
 static size_t collect_failures(
 	struct message *m, uint32_t *rcpts, struct dsn_recipient *facts, struct slice *sender_out)
 {
@@ -191,7 +194,7 @@ static size_t collect_failures(
 
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
 		const struct recipient *r = &m->rcpts[i];
-		if (r->stage != STAGE_REPORTING || !may_tell(r))
+		if (r->stage != STAGE_FAILED)
 			continue;
 		if (!first)
 			first = r;
@@ -208,7 +211,7 @@ static size_t collect_failures(
 static void finish_silent(struct message *m)
 {
 	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		if (m->rcpts[i].stage == STAGE_REPORTING && !may_tell(&m->rcpts[i]))
+		if (m->rcpts[i].stage == STAGE_FAILED && !may_tell(m, &m->rcpts[i]))
 			recipient_finish(m, &m->rcpts[i], SPOOL_RCPT_FAILED);
 }
 
@@ -220,41 +223,46 @@ static void finish_untold(struct message *m, const uint32_t *rcpts, size_t n, co
 	}
 }
 
-void report_failures(struct message *m)
+/* One report to the sender, or, when that is null, to postmaster. Takes rcpts. */
+static void report_group(
+	struct message *m, uint32_t *rcpts, const struct dsn_recipient *facts, size_t n, struct slice sender)
 {
-	auto_free struct dsn_recipient *facts = mem_new_array(m->n_rcpts, sizeof(*facts));
-	auto_free uint32_t *rcpts = mem_new_array(m->n_rcpts, sizeof(*rcpts));
-	struct slice sender = SLICE_EMPTY;
-	struct report *p;
-	size_t n;
+	struct report *p = mem_new(sizeof(*p));
 	int r;
 
-	finish_silent(m);
-	n = collect_failures(m, rcpts, facts, &sender);
-	if (n == 0)
-		return;
-	if (m->flags & FLAG_DOUBLE_BOUNCE) {
-		finish_untold(m, rcpts, n, "postmaster cannot be reached; nobody is told");
-		return;
-	}
-	p = mem_new(sizeof(*p));
 	p->about = m;
-	p->rcpts = take_ptr(&rcpts);
+	p->rcpts = rcpts;
 	p->n_rcpts = n;
-	m->n_reporting++;
+	for (size_t i = 0; i < n; i++)
+		recipient_stage(m, &m->rcpts[rcpts[i]], STAGE_REPORTING);
+	m->n_reports++;
 	r = sender.len ? report_send(p, DSN_FAILURE, sender, facts, n, 0)
 		       : report_send(p, DSN_POSTMASTER, SLICE("postmaster"), facts, n, FLAG_DOUBLE_BOUNCE);
 	if (r == 0)
 		return;
-	m->n_reporting--;
-	if (r == -EINVAL) {
-		finish_untold(m, p->rcpts, n, "the sender's address is not valid; nobody is told");
-	} else {
-		for (size_t i = 0; i < n; i++)
-			recipient_deferred(m, &m->rcpts[p->rcpts[i]]);
-	}
+	m->n_reports--;
+	if (r == -EINVAL)
+		finish_untold(m, rcpts, n, "the sender's address is not valid; nobody is told");
+	for (size_t i = 0; r != -EINVAL && i < n; i++)
+		recipient_postponed(m, &m->rcpts[rcpts[i]]);
 	mem_free(p->rcpts);
 	mem_free(p);
+}
+
+void report_failures(struct message *m)
+{
+	auto_free struct dsn_recipient *facts = mem_new_array(m->n_rcpts, sizeof(*facts));
+
+	finish_silent(m);
+	while (m->n_in[STAGE_FAILED]) { /* each turn takes one reverse-path's */
+		auto_free uint32_t *rcpts = mem_new_array(m->n_rcpts, sizeof(*rcpts));
+		struct slice sender = SLICE_EMPTY;
+		size_t n = collect_failures(m, rcpts, facts, &sender);
+		if (m->flags & FLAG_DOUBLE_BOUNCE)
+			finish_untold(m, rcpts, n, "postmaster cannot be reached; nobody is told");
+		else
+			report_group(m, take_ptr(&rcpts), facts, n, sender);
+	}
 }
 
 /* ---- delays and successes: told if it can be, nothing depends on them ---- */

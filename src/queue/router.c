@@ -51,8 +51,12 @@ static void question_free(struct question *q)
 
 /* ---- answers ---- */
 
-static bool is_plain(const struct leaves *l)
+/* The recipient itself, and no other address: nothing to record. An alias of one remote address is another.
+ */
+static bool is_plain(const struct recipient *r, const struct leaves *l)
 {
+	if (l->n == 1 && l->at[0].kind == LEAF_REMOTE && !slice_eq(l->at[0].address, r->forward_path))
+		return false;
 	return l->n == 1 && l->at[0].owner.len == 0 && l->at[0].kind != LEAF_COMMAND &&
 		l->at[0].kind != LEAF_FILE && l->at[0].kind != LEAF_ADDRESS;
 }
@@ -63,7 +67,7 @@ static void dispatch_resolved(struct message *m)
 {
 	bool is_idle = queue_is_idle_for(m);
 
-	if (m->n_routing)
+	if (m->n_in[STAGE_ROUTING])
 		return;
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
 		if (m->rcpts[i].stage != STAGE_RESOLVED)
@@ -84,7 +88,7 @@ static void answer_leaves(struct message *m, struct recipient *r, struct leaves 
 		recipient_deferred(m, r);
 		return;
 	}
-	if (!is_plain(l)) {
+	if (!is_plain(r, l)) {
 		queue_expand(m, r, l, SLICE_EMPTY);
 		return;
 	}
@@ -107,6 +111,7 @@ static void on_answer(void *owner, uint64_t argument, const union msg_any *m_don
 	(void)argument;
 	if (!done && !router.lookup) {
 		recipient_stage(m, r, STAGE_NEW); /* it died; the next one is asked */
+		m->ask_from = 0;
 		if (!list_linked(&m->in_routing))
 			list_push_back(&router.waiting, &m->in_routing);
 		question_free(q);
@@ -150,6 +155,7 @@ void router_leaf(struct channel *ch, const union msg_any *m, int *fd)
 	};
 
 	(void)ch, (void)fd;
+	pending_renew(&router.pending, l->request); /* a long list takes its time */
 	if (q && l->kind >= LEAF_ADDRESS && l->kind <= LEAF_DEFER && !leaves_add(&q->leaves, &leaf))
 		q->is_overfull = true;
 }
@@ -194,13 +200,25 @@ static void resolve_by_origin(struct message *m, struct recipient *r)
 		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
 }
 
+/* :defer: and its like stay what they are, with the reason they came with. */
+static void resolve_verdict(struct message *m, struct recipient *r)
+{
+	enum leaf_kind leaf = slice_starts(r->status, SLICE("5")) ? LEAF_FAIL : LEAF_DEFER;
+
+	recipient_stage(m, r, STAGE_RESOLVED);
+	if (!recipient_resolve(m, r, leaf, SLICE_EMPTY))
+		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
+}
+
 /* False when lookup has no room for more; the message stays in line. */
 static bool ask_all(struct message *m)
 {
-	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+	for (uint32_t i; (i = m->ask_from) < m->n_rcpts; m->ask_from++) {
 		if (m->rcpts[i].stage != STAGE_NEW)
 			continue;
-		if (m->rcpts[i].kind != SPOOL_RCPT_ADDRESS)
+		if (m->rcpts[i].flags & RECIPIENT_VERDICT)
+			resolve_verdict(m, &m->rcpts[i]);
+		else if (m->rcpts[i].kind != SPOOL_RCPT_ADDRESS)
 			resolve_by_origin(m, &m->rcpts[i]);
 		else if (channel_congested(router.lookup) || !ask(m, i))
 			return false;
@@ -212,10 +230,10 @@ static void router_pump(void)
 {
 	while (router.lookup && !list_empty(&router.waiting)) {
 		struct message *m = list_first(&router.waiting, struct message, in_routing);
-		if (!ask_all(m))
+		if (!queue_is_idle_for(m) && !ask_all(m))
 			return;
 		list_remove(&m->in_routing);
-		if (m->n_routing == 0)
+		if (m->n_in[STAGE_ROUTING] == 0)
 			dispatch_resolved(m); /* nothing was to be asked */
 	}
 }
@@ -226,6 +244,7 @@ void router_want(struct message *m)
 		dispatch_resolved(m); /* nothing is asked; what was known rests */
 		return;
 	}
+	m->ask_from = 0;
 	if (!list_linked(&m->in_routing))
 		list_push_back(&router.waiting, &m->in_routing);
 	router_pump();

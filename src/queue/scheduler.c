@@ -34,6 +34,8 @@ struct delivery {
 	struct destination *to;
 	uint32_t *rcpts;
 	uint32_t n_rcpts, cap;
+	struct list in_hungry; /* wants content while the channel is full */
+	uint64_t wanted_offset;
 	struct leaves forwards; /* of the recipient whose result comes next */
 	uint32_t forwards_rcpt;
 };
@@ -41,6 +43,7 @@ struct delivery {
 static struct {
 	struct table destinations, jobs;
 	struct list turns;
+	struct list hungry; /* struct delivery.in_hungry */
 	uint64_t next_job;
 	size_t n_remote_jobs, n_jobs;
 	bool is_pumping;
@@ -49,6 +52,7 @@ static struct {
 void scheduler_init(void)
 {
 	list_init(&sched.turns);
+	list_init(&sched.hungry);
 	sched.next_job = 1;
 }
 
@@ -101,6 +105,7 @@ static size_t max_recipients(const struct destination *d)
 
 static void delivery_free(struct delivery *v)
 {
+	list_remove(&v->in_hungry);
 	leaves_free(&v->forwards);
 	mem_free(v->rcpts);
 	mem_free(v);
@@ -141,6 +146,7 @@ void scheduler_add(struct message *m, struct recipient *r)
 		v = mem_new(sizeof(*v));
 		v->m = m;
 		v->to = d;
+		list_init(&v->in_hungry);
 		list_push_back(&d->deliveries, &v->in_line);
 	}
 	delivery_append(v, (uint32_t)(r - m->rcpts));
@@ -186,12 +192,20 @@ static struct delivery *job_find(const struct channel *ch, uint64_t id)
 	return NULL;
 }
 
+/* A recipient that had its result may be in another job meanwhile: this one has no more say. */
+static bool is_active_in(const struct delivery *v, uint32_t i)
+{
+	const struct recipient *r = &v->m->rcpts[v->rcpts[i]];
+
+	return r->stage == STAGE_ACTIVE && r->job == v->id;
+}
+
 /* The recipient of a job, or NULL when it is none of the job's or has its result already. */
 static struct recipient *job_recipient(const struct delivery *v, uint32_t rcpt)
 {
 	for (uint32_t i = 0; i < v->n_rcpts; i++)
-		if (v->rcpts[i] == rcpt && v->m->rcpts[rcpt].stage == STAGE_ACTIVE)
-			return &v->m->rcpts[rcpt];
+		if (v->rcpts[i] == rcpt)
+			return is_active_in(v, i) ? &v->m->rcpts[rcpt] : NULL;
 	return NULL;
 }
 
@@ -226,6 +240,7 @@ static void send_recipient(struct channel *ch, const struct delivery *v, uint32_
 static void job_forget(struct delivery *v)
 {
 	table_remove(&sched.jobs, &v->node);
+	v->m->n_jobs--;
 	v->to->n_jobs--;
 	sched.n_jobs--;
 	sched.n_remote_jobs -= v->to->role == ROLE_SMTP;
@@ -251,7 +266,7 @@ static void job_content_failed(struct channel *ch, struct delivery *v, int error
 	SEND(ch, JOB_CANCEL, .job = v->id);
 	for (uint32_t i = 0; i < v->n_rcpts; i++) {
 		struct recipient *r = &m->rcpts[v->rcpts[i]];
-		if (r->stage != STAGE_ACTIVE)
+		if (!is_active_in(v, i))
 			continue;
 		recipient_set_outcome(r, SLICE("4.3.0"),
 			error == -EBADMSG ? SLICE("the message is damaged on disk; see the log and "
@@ -271,6 +286,7 @@ static void job_start(struct channel *ch, struct delivery *v)
 
 	v->id = sched.next_job++;
 	table_insert(&sched.jobs, &v->node, table_hash_u64(v->id));
+	v->m->n_jobs++;
 	v->to->n_jobs++;
 	sched.n_jobs++;
 	sched.n_remote_jobs += v->to->role == ROLE_SMTP;
@@ -280,6 +296,7 @@ static void job_start(struct channel *ch, struct delivery *v)
 		.body = m->body_type, .smtputf8 = m->smtputf8, .size = m->entry.content_bytes,
 		.n_rcpts = v->n_rcpts);
 	for (uint32_t i = 0; i < v->n_rcpts; i++) {
+		v->m->rcpts[v->rcpts[i]].job = v->id;
 		recipient_stage(v->m, &v->m->rcpts[v->rcpts[i]], STAGE_ACTIVE);
 		send_recipient(ch, v, i);
 	}
@@ -297,6 +314,21 @@ static bool destination_has_room(const struct destination *d)
 	return d->n_jobs < c->smtp_destination_concurrency && sched.n_remote_jobs < c->smtp_max_connections;
 }
 
+/* Held, deleted or paused while it waited in line: it goes back to be routed when that ends. */
+static void rest(struct destination *d, struct delivery *v)
+{
+	struct message *m = v->m;
+
+	for (uint32_t i = 0; i < v->n_rcpts; i++)
+		recipient_stage(m, &m->rcpts[v->rcpts[i]], STAGE_NEW);
+	list_remove(&v->in_line);
+	delivery_free(v);
+	if (!list_empty(&d->deliveries))
+		list_push_back(&sched.turns, &d->in_turn);
+	destination_drop_if_unused(d);
+	queue_settle(m);
+}
+
 /* One destination starts one job, then the next destination has its turn. */
 static bool turn(struct destination *d)
 {
@@ -306,6 +338,10 @@ static bool turn(struct destination *d)
 	list_remove(&d->in_turn);
 	if (!v) {
 		destination_drop_if_unused(d);
+		return true;
+	}
+	if (queue_is_idle_for(v->m)) {
+		rest(d, v);
 		return true;
 	}
 	if (!destination_has_room(d) && d->n_jobs)
@@ -338,17 +374,39 @@ void scheduler_pump(void)
 
 /* ---- what comes back ---- */
 
+static void feed(struct channel *ch, struct delivery *v)
+{
+	int r = send_chunk(ch, v, v->wanted_offset);
+
+	if (r < 0)
+		job_content_failed(ch, v, r);
+}
+
 void scheduler_more(struct channel *ch, const union msg_any *m, int *fd)
 {
 	struct delivery *v = job_find(ch, m->JOB_MORE.job);
-	int r;
 
 	(void)fd;
 	if (!v || m->JOB_MORE.offset >= v->m->entry.content_bytes)
 		return;
-	r = send_chunk(ch, v, m->JOB_MORE.offset);
-	if (r < 0)
-		job_content_failed(ch, v, r);
+	v->wanted_offset = m->JOB_MORE.offset;
+	if (!channel_congested(ch))
+		feed(ch, v);
+	else if (!list_linked(&v->in_hungry))
+		list_push_back(&sched.hungry, &v->in_hungry);
+}
+
+void scheduler_drained(struct channel *ch)
+{
+	list_for_each_safe (node, &sched.hungry) {
+		struct delivery *v = CONTAINER_OF(node, struct delivery, in_hungry);
+		if (channel_congested(ch))
+			return;
+		if (v->to->role != ch->peer || v->to->instance != ch->instance)
+			continue;
+		list_remove(&v->in_hungry);
+		feed(ch, v);
+	}
 }
 
 void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd)
@@ -360,7 +418,9 @@ void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd)
 	};
 
 	(void)fd;
-	if (!v || !job_recipient(v, f->rcpt))
+	if (!v || !job_recipient(v, f->rcpt) ||
+		(f->kind != LEAF_ADDRESS && f->kind != LEAF_DISCARD && f->kind != LEAF_FILE &&
+			f->kind != LEAF_COMMAND))
 		return;
 	if (v->forwards.n && v->forwards_rcpt != f->rcpt)
 		leaves_free(&v->forwards);
@@ -425,11 +485,6 @@ void scheduler_done(struct channel *ch, const union msg_any *any, int *fd)
 
 /* ---- peers ---- */
 
-void scheduler_peer(struct channel *ch)
-{
-	(void)ch; /* what waits for it starts in this turn's pump */
-}
-
 struct lost {
 	const struct channel *ch;
 	struct delivery **jobs;
@@ -460,14 +515,15 @@ void scheduler_peer_gone(struct channel *ch)
 		job_forget(v);
 		for (uint32_t k = 0; k < v->n_rcpts; k++) {
 			struct recipient *r = &v->m->rcpts[v->rcpts[k]];
-			if (r->stage != STAGE_ACTIVE)
+			if (!is_active_in(v, k))
 				continue;
 			r->reconcile = true;
 			scheduler_add(v->m, r);
 		}
+		struct message *m = v->m;
 		destination_drop_if_unused(v->to);
-		queue_settle(v->m);
 		delivery_free(v);
+		queue_settle(m);
 	}
 	mem_free(lost.jobs);
 }
