@@ -110,7 +110,7 @@ void alias_origin_append(struct slice key, size_t item, struct buf *out)
 
 bool alias_origin_parse(struct slice origin, struct slice *key_out, size_t *item_out)
 {
-	struct slice rest = origin;
+	struct slice rest;
 	size_t colon;
 	uint64_t item;
 
