@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * corpus_main.c - runs a fuzz target over the files of its corpus, where libFuzzer is not: the seeds are ordinary tests
+ * corpus_main.c - runs a fuzz target over the files of its corpus, where libFuzzer is not: the seeds are
+ * ordinary tests
  */
 #include "base/file.h"
 #include <dirent.h>

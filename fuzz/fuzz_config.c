@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_config.c - postrider.conf: a file is taken whole or refused with a line; what is taken is taken again */
+/* fuzz_config.c - postrider.conf: a file is taken whole or refused with a line; what is taken is taken again
+ */
 #include "config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -2,8 +2,8 @@
 /*
  * fuzz_expand.c - first line: flags and a recipient, second: its trail, rest: an aliases file
  *
- * The file is compiled and asked as the daemon does it; the expansion must end, and every leaf must be one that
- * the queue can hold.
+ * The file is compiled and asked as the daemon does it; the expansion must end, and every leaf must be one
+ * that the queue can hold.
  */
 #include "base/file.h"
 #include "route/expand.h"

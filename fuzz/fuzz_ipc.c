@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_ipc.c - frames from another process: header, decoder, and that what was decoded encodes to the same bytes */
+/* fuzz_ipc.c - frames from another process: header, decoder, and that what was decoded encodes to the same
+ * bytes */
 #include "ipc/message.h"
 #include "base/limits.h"
 
@@ -12,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct msg_header h;
 	union msg_any m;
 
-	while (in.len >= MSG_HEADER_BYTES && msg_header_decode(in, &h) && in.len - MSG_HEADER_BYTES >= h.length) {
+	while (in.len >= MSG_HEADER_BYTES && msg_header_decode(in, &h) &&
+		in.len - MSG_HEADER_BYTES >= h.length) {
 		struct slice frame = slice_first(in, MSG_HEADER_BYTES + h.length);
 		if (msg_decode(h.type, slice_from(frame, MSG_HEADER_BYTES), &m)) {
 			buf_clear(&again);

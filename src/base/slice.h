@@ -15,7 +15,10 @@ struct slice {
 
 #define SLICE(literal) ((struct slice){ (literal), sizeof(literal) - 1 })
 /* The same as an initialiser of static data. */
-#define SLICE_CONST(literal) { (literal), sizeof(literal) - 1 }
+#define SLICE_CONST(literal)                                                                                 \
+	{                                                                                                    \
+		(literal), sizeof(literal) - 1                                                               \
+	}
 #define SLICE_EMPTY ((struct slice){ "", 0 })
 /* For printf: "%.*s", SLICE_ARG(s) */
 #define SLICE_ARG(s) (int)MIN((s).len, (size_t)INT_MAX), (s).at

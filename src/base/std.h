@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-/* Enforced by clang, which lets a reasoned (void) pass; gcc does not, so the test suite's clang build is the judge. */
+/* Enforced by clang, which lets a reasoned (void) pass; gcc does not, so the test suite's clang build is the
+ * judge. */
 #if defined(__clang__)
 #define MUST_USE __attribute__((warn_unused_result))
 #else
