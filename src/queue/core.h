@@ -42,11 +42,13 @@ void queue_kick(struct message *m);
 void queue_dispatch(struct message *m, struct recipient *r);
 bool queue_is_idle_for(const struct message *m); /* held, or the queue is paused */
 
-/* What became of a recipient: records, logs; REPORTING and WAITING are entered here. Follow with
+/* What became of a recipient: records, logs; FAILED and WAITING are entered here. Follow with
  * queue_settle(). */
 void recipient_delivered(struct message *m, struct recipient *r, enum job_outcome how);
 void recipient_failed(struct message *m, struct recipient *r);	 /* status and reason are set */
 void recipient_deferred(struct message *m, struct recipient *r); /* status and reason are set */
+void recipient_postponed(
+	struct message *m, struct recipient *r); /* what had to be told could not be: later again */
 void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state); /* no report */
 
 /* ---- expansion.c: one recipient becomes several ---- */
@@ -81,8 +83,8 @@ void scheduler_init(void);
 void scheduler_add(struct message *m, struct recipient *r);
 void scheduler_forget(struct message *m); /* deliveries that have not started */
 void scheduler_pump(void);		  /* starts what may start */
-void scheduler_peer(struct channel *ch);
 void scheduler_peer_gone(struct channel *ch);
+void scheduler_drained(struct channel *ch); /* content that was asked for can be sent again */
 size_t scheduler_jobs(void);
 void scheduler_more(struct channel *ch, const union msg_any *m, int *fd);
 void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd);
@@ -90,7 +92,7 @@ void scheduler_result(struct channel *ch, const union msg_any *m, int *fd);
 void scheduler_done(struct channel *ch, const union msg_any *m, int *fd);
 
 /* ---- report.c: bounces, delay warnings, log lines ---- */
-/* Bounces all REPORTING recipients that failed together; done when they are recorded. */
+/* Tells of all FAILED recipients; each is recorded when what tells of it is on disk. */
 void report_failures(struct message *m);
 void report_delay(struct message *m, struct recipient *r);
 void report_success(struct message *m, struct recipient *r, enum job_outcome how);
@@ -109,6 +111,7 @@ void intake_lease_all(void); /* ids can be given again: to those that have none 
 /* Mail submitted twice under one id (the answer was lost): true when we have it, or had it minutes ago. */
 bool intake_seen(struct slice submission, uid_t uid);
 void intake_remember(struct slice submission, uid_t uid);
+void intake_forget(struct slice submission, uid_t uid);
 void drop_intake_recover(void); /* before anything is delivered */
 void drop_intake_start(void);
 void intake_stop(void); /* aborts what is being received from commands */
