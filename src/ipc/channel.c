@@ -120,8 +120,8 @@ static void receive_control(struct channel *ch, struct msghdr *mh)
 			for (size_t i = 0; i < n; i++) {
 				int fd;
 				memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-				/* Only the supervisor and a worker have descriptors to give; from others they
-				 * are dropped. */
+				/* Which frame may bring one is its handler's affair; a client has none to
+				 * give. */
 				if (ch->peer != ROLE_CLIENT && ch->n_fds_in < ARRAY_LEN(ch->fds_in))
 					ch->fds_in[ch->n_fds_in++] = fd;
 				else

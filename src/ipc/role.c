@@ -92,13 +92,14 @@ static void on_channel(struct channel *control, const union msg_any *m, int *fd)
 		log_error("cannot watch the channel to %s", role_name(peer));
 		return;
 	}
-	if (rp->peers[peer][instance]) { /* its old process died before we noticed */
+	if (rp->peers[peer][instance]) { /* it closed before we noticed */
 		struct channel *old = rp->peers[peer][instance];
 		if (rp->hooks->on_peer_gone)
 			rp->hooks->on_peer_gone(rp, old);
 		channel_free(&rp->peers[peer][instance]);
 	}
 	rp->peers[peer][instance] = ch;
+	rp->serials[peer][instance] = m->CHANNEL.serial;
 	if (peer == ROLE_LOG)
 		rp->log = ch;
 	if (rp->hooks->on_peer)
@@ -191,8 +192,11 @@ static void on_peer_closed(struct channel *ch, const char *why)
 		log_warning("channel to %s: %s", role_name(ch->peer), why);
 	if (rp->hooks->on_peer_gone)
 		rp->hooks->on_peer_gone(rp, ch);
-	if (*place == ch)
-		channel_free(place);
+	if (*place != ch)
+		return;
+	if (!rp->is_stopping) /* when the peer lives, it is introduced to us again */
+		SEND(rp->control, CHANNEL_LOST, .serial = rp->serials[ch->peer][ch->instance]);
+	channel_free(place);
 }
 
 static const struct channel_hooks peer_hooks = { merged_handlers, on_peer_drain, on_peer_closed };

@@ -5,7 +5,7 @@
  * A role names what runs when: before_jail opens what needs rights or files (OpenSSL contexts, libunbound
  * with one finished query, the spool); then the process drops to its own uid and enters the jail; after_jail
  * starts its handles; then the loop. Channels to peers arrive from the supervisor at any time, also again
- * after a peer died. No getaddrinfo or getpwnam after the jail. Layer: ipc. Tests:
+ * after a peer died or its channel was lost. No getaddrinfo or getpwnam after the jail. Layer: ipc. Tests:
  * tests/system/test_roles.py.
  */
 #pragma once
@@ -50,7 +50,8 @@ struct role_process {
 	void *state; /* the role's own */
 	struct channel *control, *log;
 	struct channel *peers[ROLE_COUNT][ROLE_MAX_INSTANCES]; /* NULL: not there at the moment */
-	uint32_t pid;					       /* asked once: each log line carries it */
+	uint32_t serials[ROLE_COUNT][ROLE_MAX_INSTANCES]; /* of these channels, as the supervisor counts */
+	uint32_t pid;					  /* asked once: each log line carries it */
 	uint64_t log_dropped;
 	int landlock_abi;
 	bool is_stopping;

@@ -59,18 +59,31 @@ static void on_done(struct channel *ch, const union msg_any *m, int *fd)
 	((struct rig *)ch->user)->n_done++;
 }
 
+static void on_drain(struct channel *ch)
+{
+	struct rig *rig = ch->user;
+
+	while (rig->n_questions && !channel_congested(ch)) {
+		const struct rig_question *q = &rig->questions[--rig->n_questions];
+		SEND(ch, JOB_CONTENT, .job = q->job, .offset = q->offset,
+			.chunk = slice_first(slice_from(rig->content, (size_t)q->offset), LIMIT_CHUNK));
+	}
+}
+
 static void on_more(struct channel *ch, const union msg_any *m, int *fd)
 {
 	struct rig *rig = ch->user;
-	uint64_t offset = m->JOB_MORE.offset;
 
 	(void)fd;
-	SEND(ch, JOB_CONTENT, .job = m->JOB_MORE.job, .offset = offset,
-		.chunk = slice_first(slice_from(rig->content, (size_t)offset), LIMIT_CHUNK));
+	assert_true(rig->n_questions < rig->max_answers);
+	rig->questions[rig->n_questions++] =
+		(struct rig_question){ .job = m->JOB_MORE.job, .offset = m->JOB_MORE.offset };
+	on_drain(ch);
 }
 
 static const msg_handler handlers[MSG_TYPE_COUNT] = {
 	[MSG_READY] = on_nothing,
+	[MSG_CHANNEL_LOST] = on_nothing,
 	[MSG_JOB_FORWARD] = on_forward,
 	[MSG_JOB_RESULT] = on_result,
 	[MSG_JOB_DONE] = on_done,
@@ -90,7 +103,9 @@ static void on_closed(struct channel *ch, const char *why)
 	}
 }
 
-static const struct channel_hooks hooks = { .handlers = handlers, .on_closed = on_closed };
+static const struct channel_hooks hooks = {
+	.handlers = handlers, .on_drain = on_drain, .on_closed = on_closed
+};
 
 /* ---- files ---- */
 
@@ -137,6 +152,7 @@ void rig_init(struct rig *rig, size_t n_users, uid_t first_uid, bool is_sandbox,
 	rig->is_sandbox = is_sandbox;
 	rig->max_answers = 20000;
 	rig->answers = mem_new_array(rig->max_answers, sizeof(*rig->answers));
+	rig->questions = mem_new_array(rig->max_answers, sizeof(*rig->questions));
 	(void)snprintf(rig->settings, sizeof(rig->settings), "%s", more_settings);
 	(void)snprintf(rig->dir, sizeof(rig->dir), "/tmp/test_local.XXXXXX");
 	assert_non_null(mkdtemp(rig->dir));
@@ -163,6 +179,7 @@ void rig_deinit(struct rig *rig)
 		rig_kill(rig);
 	assert_int_equal(nftw(rig->dir, remove_one, 20, FTW_DEPTH | FTW_PHYS), 0);
 	mem_free(rig->answers);
+	mem_free(rig->questions);
 }
 
 static int make_config(struct rig *rig)
@@ -217,6 +234,7 @@ void rig_start(struct rig *rig)
 	rig->control = channel_new(rig->loop, control[0], ROLE_SUPERVISOR, ROLE_LOCAL, 0, &hooks, rig);
 	rig->queue = channel_new(rig->loop, queue[0], ROLE_QUEUE, ROLE_LOCAL, 0, &hooks, rig);
 	rig->queue_closed = false;
+	rig->n_questions = 0;
 	channel_send_fd(rig->control, MSG_CHANNEL, &(struct msg_CHANNEL){ .peer = ROLE_QUEUE, .instance = 0 },
 		queue[1]);
 }
@@ -296,6 +314,8 @@ void rig_give(struct rig *rig, const struct rig_mail *mail)
 
 	while (n < ARRAY_LEN(mail->users) && mail->users[n])
 		n++;
+	while (rig->queue && channel_congested(rig->queue))
+		rig_turn(rig);
 	assert_non_null(rig->queue);
 	SEND(rig->queue, JOB_BEGIN, .job = mail->job, .queue_id = mail->queue_id,
 		.reverse_path = SLICE("sender@example"), .size = mail->content.len, .n_rcpts = n);

@@ -28,8 +28,12 @@ struct rig {
 	size_t n_answers, n_done, max_answers;
 	char leaves[300];
 	bool queue_closed;
-	/* What a JOB_MORE is answered from. */
+	/* What a JOB_MORE is answered from, and those that wait for the channel to drain. */
 	struct slice content;
+	struct rig_question {
+		uint64_t job, offset;
+	} * questions;
+	size_t n_questions;
 };
 
 /* First in main(): the role's exit status when this process is to be the role, else -1. */
@@ -56,6 +60,7 @@ struct rig_mail {
 };
 /* Content as smtpd would hand it in: with a Received field of that queue id. The caller's to free. */
 struct buf rig_content(uint64_t queue_id, const char *more_fields, struct slice body);
+/* Waits while the role has much to read. */
 void rig_give(struct rig *rig, const struct rig_mail *mail);
 /* Waits until so many jobs are done in all; fails the test after 20 s. */
 void rig_wait_done(struct rig *rig, size_t n_done);

@@ -29,22 +29,19 @@ static bool rows_linked(enum role a, enum role b)
 	return false;
 }
 
-static void child_introduce(struct child *a, struct child *b)
+static void child_send_config(struct child *c)
 {
-	int fds[2];
-	int r = channel_pair(fds);
+	const struct supervisor *s = c->supervisor;
+	char path[64];
+	int fd;
 
-	if (r < 0) {
-		log_error("cannot connect %s and %s: %s", role_name(a->row->role), role_name(b->row->role),
-			strerror(-r));
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", s->config_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC); /* an offset of its own for each reader */
+	if (fd < 0)
 		return;
-	}
-	channel_send_fd(a->control, MSG_CHANNEL,
-		&(struct msg_CHANNEL){ .peer = (uint8_t)b->row->role, .instance = (uint16_t)b->instance },
-		fds[0]);
-	channel_send_fd(b->control, MSG_CHANNEL,
-		&(struct msg_CHANNEL){ .peer = (uint8_t)a->row->role, .instance = (uint16_t)a->instance },
-		fds[1]);
+	channel_send_fd(
+		c->control, MSG_CONFIG, &(struct msg_CONFIG){ .generation = s->config_generation }, fd);
+	c->config_generation = s->config_generation;
 }
 
 static void child_give_listeners(struct child *c)
@@ -74,15 +71,19 @@ static void on_ready(struct channel *control, const union msg_any *m, int *fd)
 	struct supervisor *s = c->supervisor;
 
 	(void)fd;
+	if (c->is_ready)
+		return;
 	c->is_ready = true;
 	c->landlock_abi = m->READY.landlock_abi;
 	c->is_sandboxed = m->READY.sandboxed;
 	if (c->row->role == ROLE_LOG)
 		s->log = control;
+	if (c->config_generation != s->config_generation) /* a reload while it was starting */
+		child_send_config(c);
 	for (size_t i = 0; i < s->n_children; i++) {
 		struct child *peer = &s->children[i];
 		if (peer != c && peer->is_ready && rows_linked(c->row->role, peer->row->role))
-			child_introduce(c, peer);
+			links_make(c, peer);
 	}
 	child_give_listeners(c);
 	supervisor_report_state(s);
@@ -104,8 +105,18 @@ static void on_restart_wanted(struct channel *control, const union msg_any *m, i
 	}
 }
 
+static void on_channel_lost(struct channel *control, const union msg_any *m, int *fd)
+{
+	struct child *c = child_of(control);
+
+	(void)fd;
+	if (!c->supervisor->is_stopping)
+		links_lost(c, &m->CHANNEL_LOST);
+}
+
 static const msg_handler control_handlers[MSG_TYPE_COUNT] = {
 	[MSG_READY] = on_ready,
+	[MSG_CHANNEL_LOST] = on_channel_lost,
 	[MSG_RESTART] = on_restart_wanted,
 };
 
@@ -118,6 +129,7 @@ static void on_control_closed(struct channel *control, const char *why)
 		(void)kill(c->pid, SIGKILL); /* SIGCHLD follows in any case */
 	}
 	c->is_ready = false;
+	links_forget(c);
 	if (c->supervisor->log == control)
 		c->supervisor->log = NULL;
 	channel_free(&c->control);
@@ -167,7 +179,7 @@ static _Noreturn void child_exec(const struct child *c, int control)
 
 static void on_restart_time(uv_timer_t *timer)
 {
-	child_start(CONTAINER_OF(timer, struct child, restart));
+	child_start(CONTAINER_OF(timer, struct child, timer));
 }
 
 static void child_start_later(struct child *c)
@@ -179,7 +191,7 @@ static void child_start_later(struct child *c)
 	if (c->failures > 1)
 		pause_ms =
 			MIN((uint64_t)RESTART_MIN_MS << MIN(c->failures - 2, 16u), (uint64_t)RESTART_MAX_MS);
-	CHECK(uv_timer_start(&c->restart, on_restart_time, pause_ms, 0) == 0);
+	CHECK(uv_timer_start(&c->timer, on_restart_time, pause_ms, 0) == 0);
 }
 
 static void child_start(struct child *c)
@@ -190,6 +202,7 @@ static void child_start(struct child *c)
 	if (s->is_stopping)
 		return;
 	c->started_ms = clock_mono_ms();
+	c->config_generation = s->config_generation;
 	if (channel_pair(fds) < 0) {
 		log_error("cannot start %s: %s", role_name(c->row->role), strerror(errno));
 		child_start_later(c);
@@ -218,7 +231,7 @@ void children_start_all(struct supervisor *s)
 		for (unsigned k = 0; k < n && s->n_children < SUPERVISOR_MAX_CHILDREN; k++) {
 			struct child *c = &s->children[s->n_children++];
 			*c = (struct child){ .row = &role_rows[i], .instance = k, .supervisor = s };
-			CHECK(uv_timer_init(s->loop, &c->restart) == 0);
+			CHECK(uv_timer_init(s->loop, &c->timer) == 0);
 			child_start(c);
 		}
 	}
@@ -241,6 +254,7 @@ static void child_ended(struct child *c, int status)
 	}
 	c->pid = 0;
 	c->is_ready = false;
+	links_forget(c);
 	if (s->log && c->row->role == ROLE_LOG)
 		s->log = NULL;
 	channel_free(&c->control);
@@ -284,14 +298,25 @@ void children_stop_stage(struct supervisor *s, unsigned stage)
 	}
 }
 
+static void child_kill(const struct child *c)
+{
+	log_warning("%s[%d] does not stop; killed", role_name(c->row->role), (int)c->pid);
+	(void)kill(c->pid, SIGKILL); /* SIGCHLD follows */
+}
+
 void children_kill_stage(struct supervisor *s, unsigned stage)
 {
 	for (size_t i = 0; i < s->n_children; i++)
-		if (s->children[i].pid && s->children[i].row->stop_stage == stage) {
-			log_warning("%s[%d] does not stop; killed", role_name(s->children[i].row->role),
-				(int)s->children[i].pid);
-			(void)kill(s->children[i].pid, SIGKILL); /* SIGCHLD follows */
-		}
+		if (s->children[i].pid && s->children[i].row->stop_stage == stage)
+			child_kill(&s->children[i]);
+}
+
+static void on_stop_overdue(uv_timer_t *timer)
+{
+	const struct child *c = CONTAINER_OF(timer, struct child, timer);
+
+	if (c->pid)
+		child_kill(c);
 }
 
 void children_recycle(struct supervisor *s, enum role role)
@@ -299,8 +324,11 @@ void children_recycle(struct supervisor *s, enum role role)
 	for (size_t i = 0; i < s->n_children; i++) {
 		struct child *c = &s->children[i];
 		if (c->row->role == role && c->control && c->is_ready) {
+			if (uv_is_active((uv_handle_t *)&c->timer))
+				continue; /* it was told already */
 			c->started_ms = 0;
 			SEND(c->control, STOP, 0);
+			CHECK(uv_timer_start(&c->timer, on_stop_overdue, STOP_STAGE_MS, 0) == 0);
 		}
 	}
 }
@@ -309,15 +337,8 @@ void children_send_config(struct supervisor *s)
 {
 	for (size_t i = 0; i < s->n_children; i++) {
 		struct child *c = &s->children[i];
-		char path[64];
-		int fd;
-		if (!c->control || !c->is_ready)
-			continue;
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", s->config_fd);
-		fd = open(path, O_RDONLY | O_CLOEXEC); /* an offset of its own for each reader */
-		if (fd >= 0)
-			channel_send_fd(c->control, MSG_CONFIG,
-				&(struct msg_CONFIG){ .generation = s->config_generation }, fd);
+		if (c->control && c->is_ready)
+			child_send_config(c);
 	}
 }
 

@@ -22,7 +22,7 @@ static int run_role(const char *name, int argc, char **argv)
 	return 64;
 }
 
-/* An absolute path: the daemon changes to / and commands may be anywhere. */
+/* An absolute path: the roles are given it too, and change to /; commands may be anywhere. */
 static bool absolute_sandbox(const char *dir, struct paths *paths)
 {
 	auto_free char *full = realpath(dir, NULL);

@@ -13,8 +13,6 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-#define STOP_STAGE_MS 10000
-
 static struct supervisor supervisor = {
 	.config_fd = -1, .binary_fd = -1, .pid_fd = -1, .control_listener = -1
 };
@@ -293,6 +291,7 @@ int supervisor_run(const struct paths *paths, bool background)
 	CHECK(uv_check_init(s->loop, &turn) == 0);
 	turn.data = s;
 	CHECK(uv_check_start(&turn, on_turn) == 0);
+	links_init(s);
 	children_start_all(s);
 	watch_start(s);
 	(void)uv_run(s->loop, UV_RUN_DEFAULT);

@@ -17,14 +17,16 @@ struct child {
 	pid_t pid; /* 0: not running */
 	struct channel *control;
 	bool is_ready;
+	uint32_t config_generation; /* of the text that it was given last */
 	int landlock_abi;
 	bool is_sandboxed;
 	unsigned failures; /* in a row; decides the pause before the next start */
 	uint64_t started_ms;
-	uv_timer_t restart;
+	uv_timer_t timer; /* the next start; while it runs: when its stop is overdue */
 	struct supervisor *supervisor;
 };
 
+#define STOP_STAGE_MS 10000 /* who was told to stop is killed after that */
 #define SUPERVISOR_MAX_CHILDREN 160
 #define SUPERVISOR_MAX_LISTENERS 256
 
@@ -68,14 +70,24 @@ void children_kill_stage(struct supervisor *s, unsigned stage);
 bool children_any_in_stage(const struct supervisor *s, unsigned stage);
 void children_reap(struct supervisor *s);
 void children_send_config(struct supervisor *s);
-/* Stops the processes of one role in order; they come back at once. */
+/* Stops the processes of one role in order, those that do not stop by force; they come back at once. */
 void children_recycle(struct supervisor *s, enum role role);
 void supervisor_report_state(struct supervisor *s); /* for `postrider status` */
+
+/* links.c: the channels between roles */
+void links_init(struct supervisor *s);
+/* Both are ready, and have no link. */
+void links_make(struct child *a, struct child *b);
+/* c says so. They are introduced again when both processes are still there, once however many say it. */
+void links_lost(const struct child *c, const struct msg_CHANNEL_LOST *m);
+/* That process is gone. */
+void links_forget(const struct child *c);
 
 /* watch.c: /etc/aliases is rebuilt when it changed and was still for two seconds; resolv.conf and hosts renew
  * smtp */
 void watch_start(struct supervisor *s);
-/* The aliases are being built: at the first start mail waits for them, and so does readiness. */
+/* The aliases are being built: at the first start mail waits for them, and so does readiness, within limits.
+ */
 bool watch_is_rebuilding(void);
 /* A process that is no role has ended; true when it was the rebuilding one. */
 bool watch_reaped(struct supervisor *s, pid_t pid, int status);
