@@ -3,7 +3,8 @@
  * job.c - see job.h
  *
  * Chunks after the first are not kept: each part asks at its own pace, one question to queue is open at a
- * time, and an answer goes to all parts that wait for it.
+ * time, and an answer goes to all parts that wait for it and whose worker reads. A part whose worker leaves
+ * much unread waits: its question is asked, perhaps once more, when the worker has caught up.
  */
 #include "local/job.h"
 #include "base/limits.h"
@@ -257,11 +258,16 @@ void part_send(struct part *part, struct channel *worker)
 
 /* ---- content beyond the first chunk ---- */
 
+static bool part_can_take(const struct part *part)
+{
+	return part->wanted && !channel_congested(part->sent_to);
+}
+
 static void ask_queue(struct job *job)
 {
 	list_for_each (node, &job->parts) {
 		const struct part *part = CONTAINER_OF(node, struct part, in_job);
-		if (part->wanted == 0)
+		if (!part_can_take(part))
 			continue;
 		job->asked = part->wanted;
 		SEND(job->queue, JOB_MORE, .job = job->id, .offset = job->asked);
@@ -274,7 +280,13 @@ void part_more(struct part *part, uint64_t offset)
 	part->wanted = offset;
 	if (!part->job->queue)
 		part_answer(part, JOB_DEFERRED, "", "");
-	else if (part->job->asked == 0)
+	else
+		part_resume(part);
+}
+
+void part_resume(struct part *part)
+{
+	if (part->job->queue && part->job->asked == 0)
 		ask_queue(part->job);
 }
 
@@ -282,7 +294,7 @@ void job_chunk(struct job *job, uint64_t offset, struct slice chunk)
 {
 	list_for_each (node, &job->parts) {
 		struct part *part = CONTAINER_OF(node, struct part, in_job);
-		if (part->wanted == 0 || part->wanted != offset)
+		if (!part_can_take(part) || part->wanted != offset)
 			continue;
 		part->wanted = 0;
 		SEND(part->sent_to, JOB_CONTENT, .job = part->id, .offset = offset, .chunk = chunk);

@@ -77,4 +77,6 @@ void part_lost(struct part *part);
 void part_send(struct part *part, struct channel *worker);
 /* Its worker asks for more; and what came. */
 void part_more(struct part *part, uint64_t offset);
+/* Its worker can take more again, after congestion. */
+void part_resume(struct part *part);
 void job_chunk(struct job *job, uint64_t offset, struct slice chunk);

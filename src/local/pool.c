@@ -446,7 +446,11 @@ static const msg_handler worker_handlers[MSG_TYPE_COUNT] = {
 
 static void on_drain(struct channel *ch)
 {
-	mark(ch->user);
+	struct pool_worker *w = ch->user;
+
+	list_for_each (node, &w->sent)
+		part_resume(CONTAINER_OF(node, struct part, in_worker));
+	mark(w);
 }
 
 static void on_closed(struct channel *ch, const char *why)

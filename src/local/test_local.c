@@ -193,6 +193,50 @@ static void splits_a_job_by_user(void **state)
 	rig_deinit(&rig);
 }
 
+/* More than a channel holds unread: neither the role's nor a worker's may be closed over it. */
+static void takes_many_large_mails(size_t n_users)
+{
+	struct rig rig;
+	char users[50][24];
+	auto_buf struct buf body = BUF_INIT(1 << 20), content;
+
+	while (body.len < 200 * 1024)
+		buf_append_str(&body, "one line of a body that needs several chunks\n");
+	content = rig_content(1, "", buf_slice(&body));
+	rig_init(&rig, n_users, geteuid(), true, "");
+	rig_start(&rig);
+	for (size_t i = 0; i < n_users; i++)
+		(void)snprintf(users[i], sizeof(users[i]), "u%zu", i);
+	for (uint64_t i = 0; i < 300; i++)
+		rig_give(&rig,
+			&(struct rig_mail){ .job = i + 1,
+				.queue_id = i + 1,
+				.users = { users[i % n_users] },
+				.content = buf_slice(&content) });
+	rig_wait_done(&rig, 300);
+	for (uint64_t i = 0; i < 300; i++)
+		assert_answer(&rig, i + 1, 0, JOB_DELIVERED, "2.0.0", "");
+	for (size_t i = 0; i < n_users; i++) {
+		char path[32];
+		(void)snprintf(path, sizeof(path), "mail/u%zu", i);
+		assert_int_equal(count_in(&rig, path, "\nSubject: test\n"), 300 / n_users);
+	}
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_deinit(&rig);
+}
+
+static void takes_many_large_mails_of_one_user(void **state)
+{
+	(void)state;
+	takes_many_large_mails(1);
+}
+
+static void takes_many_large_mails_of_many_users(void **state)
+{
+	(void)state;
+	takes_many_large_mails(50);
+}
+
 static void forwards(void **state)
 {
 	struct rig rig;
@@ -451,6 +495,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(delivers_many),
 		cmocka_unit_test(keeps_to_the_number_of_workers),
 		cmocka_unit_test(splits_a_job_by_user),
+		cmocka_unit_test(takes_many_large_mails_of_one_user),
+		cmocka_unit_test(takes_many_large_mails_of_many_users),
 		cmocka_unit_test(forwards),
 		cmocka_unit_test(says_why_not),
 		cmocka_unit_test(survives_killed_workers),

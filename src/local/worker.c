@@ -14,14 +14,20 @@
 #include <time.h>
 
 #define RCPT_STRINGS_MAX (4 * LIMIT_FRAME) /* a frame's strings fit, whatever they are */
+#define FETCH_JOBS 4			   /* asked for at a time: local need not hold many chunks for us */
+#define FETCH_BYTES (32 * 1024 * 1024)	   /* in memory at a time, unless a single mail is larger */
 
 static struct worker worker; /* one per process */
 
 /* ---- answers ---- */
 
-static void job_free(struct worker_job *job)
+static void job_free(struct worker *w, struct worker_job *job)
 {
 	list_remove(&job->in_jobs);
+	if (job->is_fetched) {
+		w->n_fetching -= job->content.len < job->size;
+		w->fetched_bytes -= job->size;
+	}
 	list_for_each_safe (node, &job->rcpts) {
 		struct worker_rcpt *r = CONTAINER_OF(node, struct worker_rcpt, in_job);
 		list_remove(&r->in_job);
@@ -45,7 +51,7 @@ void worker_result(struct worker *w, struct worker_rcpt *r, enum job_outcome out
 	mem_free(r);
 	if (--job->n_open == 0) {
 		SEND(w->local, JOB_DONE, .job = job->id);
-		job_free(job);
+		job_free(w, job);
 	}
 }
 
@@ -78,14 +84,45 @@ static struct worker_job *last_job(struct worker *w, uint64_t id)
 	return job && job->id == id ? job : find_job(w, id); /* a job's messages come together, mostly */
 }
 
+static void ask_for_more(struct worker *w, const struct worker_job *job)
+{
+	SEND(w->local, JOB_MORE, .job = job->id, .offset = job->content.len);
+}
+
+/* After its first chunk a job that has more waits for fetch_some(); then each chunk asks for the next. */
 static void job_advance(struct worker *w, struct worker_job *job)
 {
 	if (job->content.len < job->size) {
-		SEND(w->local, JOB_MORE, .job = job->id, .offset = job->content.len);
+		if (job->is_fetched)
+			ask_for_more(w, job);
 		return;
 	}
+	w->n_fetching -= job->is_fetched;
 	list_remove(&job->in_jobs);
 	list_push_back(&w->ready, &job->in_jobs);
+}
+
+static bool may_fetch(const struct worker *w, const struct worker_job *job)
+{
+	return w->fetched_bytes == 0 || w->fetched_bytes + job->size <= FETCH_BYTES;
+}
+
+/* Those that came first are asked for first; the others keep their first chunk only. */
+static void fetch_some(struct worker *w)
+{
+	list_for_each (node, &w->jobs) {
+		struct worker_job *job = CONTAINER_OF(node, struct worker_job, in_jobs);
+		if (w->n_fetching == FETCH_JOBS)
+			return;
+		if (job->is_fetched || job->content.len == 0) /* its first chunk comes unasked */
+			continue;
+		if (!may_fetch(w, job))
+			return;
+		job->is_fetched = true;
+		w->n_fetching++;
+		w->fetched_bytes += job->size;
+		ask_for_more(w, job);
+	}
 }
 
 static void on_job_begin(struct channel *ch, const union msg_any *m, int *fd)
@@ -153,7 +190,7 @@ static void on_job_cancel(struct channel *ch, const union msg_any *m, int *fd)
 	(void)fd;
 	if (job) /* still incomplete; what is ready is delivered, which the queue must be prepared for anyway
 		  */
-		job_free(job);
+		job_free(ch->user, job);
 }
 
 static void on_sync_self(struct channel *ch, const union msg_any *m, int *fd)
@@ -314,8 +351,10 @@ int worker_life_main(const struct worker_birth *birth)
 	}
 	while (!w->is_over) {
 		(void)uv_run(&w->loop, UV_RUN_ONCE);
-		if (!w->is_over)
-			batch_step(w);
+		if (w->is_over)
+			break;
+		batch_step(w);
+		fetch_some(w); /* what is delivered has made room */
 	}
 	batch_abandon(w);
 	return 0;

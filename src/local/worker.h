@@ -5,7 +5,8 @@
  * Looks the user up itself, gives up root for good, and then reads ~/.forward and writes the mailbox. Never
  * executes anything, never sees another user's mail, holds no descriptor but its channel and the mail
  * directory. Jobs arrive in one loop and are gathered: everything that is complete is written under one lock
- * and covered by one sync. Layer: local. Tests: test_local.c, test_privileges.c.
+ * and covered by one sync. Of mails with more than one chunk it asks for a few at a time. Layer: local.
+ * Tests: test_local.c, test_privileges.c.
  */
 #pragma once
 #include "base/list.h"
@@ -24,7 +25,7 @@ struct worker_job {
 	struct arena strings;
 	struct buf content;
 	struct list rcpts;
-	bool is_complete;
+	bool is_fetched; /* counted in the worker's fetched_bytes until the job is freed */
 };
 
 /* One of its recipients. */
@@ -53,7 +54,9 @@ struct worker {
 	struct forward_user forward_user;
 	int mail_dir, mail_dir_error; /* -1 and why */
 	struct list jobs, ready;
-	bool is_over; /* local is gone */
+	size_t n_fetching;	/* incomplete ones whose next chunk was asked for */
+	uint64_t fetched_bytes; /* sizes of those that are or were fetched, until they are freed */
+	bool is_over;		/* local is gone */
 
 	enum batch_state state;
 	uint64_t batch_number, lock_deadline_ms, lock_pause_ms;
