@@ -193,34 +193,49 @@ static void splits_a_job_by_user(void **state)
 	rig_deinit(&rig);
 }
 
+static struct buf large_content(void)
+{
+	auto_buf struct buf body = BUF_INIT(1 << 20);
+
+	while (body.len < 200 * 1024)
+		buf_append_str(&body, "one line of a body that needs several chunks\n");
+	return rig_content(1, "", buf_slice(&body));
+}
+
+/* One to each user in turn. */
+static void give_large(struct rig *rig, struct slice content, uint64_t from, uint64_t to, size_t n_users)
+{
+	for (uint64_t i = from; i < to; i++) {
+		char user[24];
+		(void)snprintf(user, sizeof(user), "u%zu", (size_t)i % n_users);
+		rig_give(rig,
+			&(struct rig_mail){
+				.job = i + 1, .queue_id = i + 1, .users = { user }, .content = content });
+	}
+}
+
+static void assert_large_delivered(struct rig *rig, uint64_t n_mails, size_t n_users)
+{
+	for (uint64_t i = 0; i < n_mails; i++)
+		assert_answer(rig, i + 1, 0, JOB_DELIVERED, "2.0.0", "");
+	for (size_t i = 0; i < n_users; i++) {
+		char path[32];
+		(void)snprintf(path, sizeof(path), "mail/u%zu", i);
+		assert_int_equal(count_in(rig, path, "\nSubject: test\n"), n_mails / n_users);
+	}
+}
+
 /* More than a channel holds unread: neither the role's nor a worker's may be closed over it. */
 static void takes_many_large_mails(size_t n_users)
 {
 	struct rig rig;
-	char users[50][24];
-	auto_buf struct buf body = BUF_INIT(1 << 20), content;
+	auto_buf struct buf content = large_content();
 
-	while (body.len < 200 * 1024)
-		buf_append_str(&body, "one line of a body that needs several chunks\n");
-	content = rig_content(1, "", buf_slice(&body));
 	rig_init(&rig, n_users, geteuid(), true, "");
 	rig_start(&rig);
-	for (size_t i = 0; i < n_users; i++)
-		(void)snprintf(users[i], sizeof(users[i]), "u%zu", i);
-	for (uint64_t i = 0; i < 300; i++)
-		rig_give(&rig,
-			&(struct rig_mail){ .job = i + 1,
-				.queue_id = i + 1,
-				.users = { users[i % n_users] },
-				.content = buf_slice(&content) });
+	give_large(&rig, buf_slice(&content), 0, 300, n_users);
 	rig_wait_done(&rig, 300);
-	for (uint64_t i = 0; i < 300; i++)
-		assert_answer(&rig, i + 1, 0, JOB_DELIVERED, "2.0.0", "");
-	for (size_t i = 0; i < n_users; i++) {
-		char path[32];
-		(void)snprintf(path, sizeof(path), "mail/u%zu", i);
-		assert_int_equal(count_in(&rig, path, "\nSubject: test\n"), 300 / n_users);
-	}
+	assert_large_delivered(&rig, 300, n_users);
 	assert_int_equal(rig_stop(&rig), 0);
 	rig_deinit(&rig);
 }
@@ -235,6 +250,44 @@ static void takes_many_large_mails_of_many_users(void **state)
 {
 	(void)state;
 	takes_many_large_mails(50);
+}
+
+static void turn_for(struct rig *rig, uint64_t ms)
+{
+	uint64_t end = clock_mono_ms() + ms;
+
+	while (clock_mono_ms() < end)
+		rig_turn(rig);
+}
+
+/* The answers meet a channel that is full of unread first chunks: they are asked for again. */
+static void content_waits_for_a_worker_that_does_not_read(void **state)
+{
+	struct rig rig;
+	auto_buf struct buf content = large_content();
+	pid_t worker;
+
+	(void)state;
+	rig_init(&rig, 1, geteuid(), true, "");
+	rig_start(&rig);
+	rig.is_silent = true;
+	give_large(&rig, buf_slice(&content), 0, 20, 1);
+	while (rig.n_questions == 0)
+		rig_turn(&rig);
+	turn_for(&rig, 300);
+	assert_int_equal(rig.n_questions, 4); /* of 20 mails: it fetches a few at a time */
+	assert_int_equal(rig_workers(&rig, &worker, 1), 1);
+	assert_int_equal(kill(worker, SIGSTOP), 0);
+	give_large(&rig, buf_slice(&content), 20, 200, 1);
+	turn_for(&rig, 300);
+	rig_speak(&rig);
+	turn_for(&rig, 300);
+	assert_int_equal(rig.n_done, 0);
+	assert_int_equal(kill(worker, SIGCONT), 0);
+	rig_wait_done(&rig, 200);
+	assert_large_delivered(&rig, 200, 1);
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_deinit(&rig);
 }
 
 static void forwards(void **state)
@@ -497,6 +550,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(splits_a_job_by_user),
 		cmocka_unit_test(takes_many_large_mails_of_one_user),
 		cmocka_unit_test(takes_many_large_mails_of_many_users),
+		cmocka_unit_test(content_waits_for_a_worker_that_does_not_read),
 		cmocka_unit_test(forwards),
 		cmocka_unit_test(says_why_not),
 		cmocka_unit_test(survives_killed_workers),

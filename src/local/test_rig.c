@@ -63,7 +63,7 @@ static void on_drain(struct channel *ch)
 {
 	struct rig *rig = ch->user;
 
-	while (rig->n_questions && !channel_congested(ch)) {
+	while (rig->n_questions && !rig->is_silent && !channel_congested(ch)) {
 		const struct rig_question *q = &rig->questions[--rig->n_questions];
 		SEND(ch, JOB_CONTENT, .job = q->job, .offset = q->offset,
 			.chunk = slice_first(slice_from(rig->content, (size_t)q->offset), LIMIT_CHUNK));
@@ -330,6 +330,12 @@ void rig_give(struct rig *rig, const struct rig_mail *mail)
 	}
 	rig->content = mail->content;
 	SEND(rig->queue, JOB_CONTENT, .job = mail->job, .chunk = slice_first(mail->content, LIMIT_CHUNK));
+}
+
+void rig_speak(struct rig *rig)
+{
+	rig->is_silent = false;
+	on_drain(rig->queue);
 }
 
 void rig_wait_done(struct rig *rig, size_t n_done)

@@ -34,6 +34,7 @@ struct rig {
 		uint64_t job, offset;
 	} * questions;
 	size_t n_questions;
+	bool is_silent; /* they wait until rig_speak() */
 };
 
 /* First in main(): the role's exit status when this process is to be the role, else -1. */
@@ -62,6 +63,7 @@ struct rig_mail {
 struct buf rig_content(uint64_t queue_id, const char *more_fields, struct slice body);
 /* Waits while the role has much to read. */
 void rig_give(struct rig *rig, const struct rig_mail *mail);
+void rig_speak(struct rig *rig);
 /* Waits until so many jobs are done in all; fails the test after 20 s. */
 void rig_wait_done(struct rig *rig, size_t n_done);
 /* The answer to a recipient, or a failed test. */
