@@ -4,8 +4,8 @@
  *
  * What is sent in one turn of the event loop leaves in one system call. The out-queue is bounded: when
  * channel_congested() says so, stop producing (stop reading your own source) until on_drain. A frame that is
- * malformed or that the peer may not send ends the channel, never the process. Requests that await an answer
- * are bounded by pending.h's credits, so answers always fit. Layer: ipc. Tests: test_channel.c.
+ * malformed or that the peer may not send ends the channel, never the process; so does a peer that leaves a
+ * full out-queue unread. Layer: ipc. Tests: test_channel.c.
  */
 #pragma once
 #include "base/list.h"

@@ -146,19 +146,44 @@ static int client_greet(struct client *c)
 	return m.WELCOME.protocol == msg_protocol_hash() ? 0 : -EPROTO;
 }
 
+/* A daemon that takes no connections has a full backlog: connect() waits there, as long as a send may. */
+static int client_connect(const struct client *c, const struct sockaddr_un *address)
+{
+	const struct timeval patience = { .tv_sec = c->timeout_ms / 1000,
+		.tv_usec = (long)(c->timeout_ms % 1000) * 1000 };
+	int r;
+
+	if (setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+		return -errno;
+	do
+		r = connect(c->fd, (const struct sockaddr *)address, sizeof(*address));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	return 0;
+}
+
 int client_open(struct client *c, const char *socket_path)
+{
+	return client_open_within(c, socket_path, CLIENT_TIMEOUT_MS);
+}
+
+int client_open_within(struct client *c, const char *socket_path, unsigned timeout_ms)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int r;
 
 	*c = CLIENT_INIT;
+	c->timeout_ms = timeout_ms;
 	if (strlen(socket_path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, socket_path, strlen(socket_path) + 1);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return -errno;
-	r = connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : client_greet(c);
+	r = client_connect(c, &address);
+	if (r == 0)
+		r = client_greet(c);
 	if (r < 0) {
 		char refusal[sizeof(c->refusal)];
 		memcpy(refusal, c->refusal, sizeof(refusal));

@@ -16,15 +16,17 @@ struct client {
 	char refusal[256];   /* after -EACCES */
 };
 
+#define CLIENT_TIMEOUT_MS 60000
 #define CLIENT_INIT                                                                                          \
 	((struct client){ .fd = -1,                                                                          \
 		.in = BUF_INIT(2 * 1024 * 1024),                                                             \
 		.out = BUF_INIT(4 * 1024 * 1024),                                                            \
-		.timeout_ms = 60000 })
+		.timeout_ms = CLIENT_TIMEOUT_MS })
 
 /* Connects, says HELLO and reads WELCOME. 0; -ENOENT or -ECONNREFUSED: no daemon; -EPROTO: another version's;
- * -EACCES: not welcome, and c->refusal says why; other negative errno. */
+ * -EACCES: not welcome, and c->refusal says why; -ETIMEDOUT; other negative errno. */
 MUST_USE int client_open(struct client *c, const char *socket_path);
+MUST_USE int client_open_within(struct client *c, const char *socket_path, unsigned timeout_ms);
 void client_close(struct client *c);
 /* Gathers; client_flush sends. Sends by itself when much is gathered. 0 or negative errno. */
 MUST_USE int client_send(struct client *c, enum msg_type type, const void *m);

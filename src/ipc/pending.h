@@ -3,9 +3,9 @@
  * pending.h - requests that wait for an answer: number, continuation, owner, deadline; written once for all
  * roles
  *
- * The number of open requests is bounded (credits), so the answers always fit into the channel. An owner that
- * goes away cancels what it asked for. A request past its deadline is answered with NULL. Layer: ipc. Tests:
- * test_pending.c.
+ * The number of open requests is bounded (credits). Short answers fit into the channel for that; who answers
+ * with much text must look at channel_congested() itself. An owner that goes away cancels what it asked for.
+ * A request past its deadline is answered with NULL. Layer: ipc. Tests: test_pending.c.
  */
 #pragma once
 #include "base/list.h"

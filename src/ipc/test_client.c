@@ -25,7 +25,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void server_start(struct server *s)
+static void server_listen(struct server *s)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	char dir[] = "/tmp/postrider-test-XXXXXX";
@@ -36,17 +36,27 @@ static void server_start(struct server *s)
 	s->fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(listen(s->fd, 1), 0);
+}
+
+static void server_start(struct server *s)
+{
+	server_listen(s);
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
 
-static void server_end(struct server *s)
+static void server_close(struct server *s)
 {
-	pthread_join(s->thread, NULL);
 	close(s->fd);
 	unlink(s->path);
 	*strrchr(s->path, '/') = '\0';
 	rmdir(s->path);
 	buf_free(&s->says);
+}
+
+static void server_end(struct server *s)
+{
+	pthread_join(s->thread, NULL);
+	server_close(s);
 }
 
 static void a_missing_daemon_is_told_from_others(void **state)
@@ -56,6 +66,29 @@ static void a_missing_daemon_is_told_from_others(void **state)
 	(void)state;
 	assert_int_equal(client_open(&c, "/nonexistent/socket"), -ENOENT);
 	assert_int_equal(c.fd, -1);
+}
+
+static void a_full_backlog_costs_no_more_than_the_deadline(void **state)
+{
+	struct server s = { .says = BUF_INIT(64) };
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int waiting[8];
+	struct client c;
+	size_t n = 0;
+
+	(void)state;
+	server_listen(&s); /* and takes none */
+	memcpy(a.sun_path, s.path, sizeof(s.path));
+	do {
+		waiting[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		assert_true(waiting[n] >= 0);
+	} while (connect(waiting[n++], (struct sockaddr *)&a, sizeof(a)) == 0 && n < 8);
+	assert_true(n < 8);
+	assert_int_equal(client_open_within(&c, s.path, 100), -ETIMEDOUT);
+	assert_int_equal(c.fd, -1);
+	while (n)
+		close(waiting[--n]);
+	server_close(&s);
 }
 
 static void greets_and_reads_messages(void **state)
@@ -101,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_missing_daemon_is_told_from_others),
+		cmocka_unit_test(a_full_backlog_costs_no_more_than_the_deadline),
 		cmocka_unit_test(greets_and_reads_messages),
 		cmocka_unit_test(another_version_and_garbage_are_refused),
 	};
