@@ -15,6 +15,7 @@
 
 #define LOOK_EVERY_MS 500
 #define STILL_MS 2000
+#define REBUILD_MS 60000 /* then it is killed: its file system hangs, or its parser does */
 
 struct stamp {
 	ino_t inode;
@@ -31,7 +32,9 @@ struct watched {
 static struct {
 	struct watched aliases, resolv_conf, hosts;
 	pid_t rebuild_pid; /* 0: none runs */
-	int rebuild_out;   /* its one line about a problem */
+	uint64_t rebuild_started_ms;
+	bool is_rebuild_overdue; /* it was killed, which may take a while, too */
+	int rebuild_out;	 /* its one line about a problem */
 } watch = { .rebuild_out = -1 };
 
 static struct stamp stamp_of(const char *path)
@@ -79,28 +82,52 @@ static _Noreturn void exec_rebuild(const struct supervisor *s, int out)
 	_exit(71);
 }
 
-static void rebuild_start(struct supervisor *s)
+static int rebuild_fork(struct supervisor *s)
 {
 	int fds[2];
+	pid_t pid;
 
-	if (watch.rebuild_pid || pipe2(fds, O_CLOEXEC) < 0)
-		return;
-	watch.rebuild_pid = fork();
-	if (watch.rebuild_pid == 0)
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
 		exec_rebuild(s, fds[1]);
 	(void)close(fds[1]);
-	if (watch.rebuild_pid < 0) {
-		log_error("cannot rebuild the alias table: %s", strerror(errno));
-		watch.rebuild_pid = 0;
+	if (pid < 0) {
+		int r = -errno;
 		(void)close(fds[0]);
+		return r;
+	}
+	watch.rebuild_pid = pid;
+	watch.rebuild_out = fds[0];
+	return 0;
+}
+
+/* None runs. When it cannot be started, the change stays to be dealt with. */
+static void rebuild_start(struct supervisor *s)
+{
+	int r = rebuild_fork(s);
+
+	if (r < 0) {
+		log_error("cannot rebuild the alias table: %s", strerror(-r));
+		watch.aliases.changed_ms = clock_mono_ms();
 		return;
 	}
-	watch.rebuild_out = fds[0];
+	watch.rebuild_started_ms = clock_mono_ms();
+	watch.is_rebuild_overdue = false;
+}
+
+static void rebuild_look(void)
+{
+	if (watch.is_rebuild_overdue || clock_mono_ms() - watch.rebuild_started_ms < REBUILD_MS)
+		return;
+	watch.is_rebuild_overdue = true;
+	(void)kill(watch.rebuild_pid, SIGKILL); /* SIGCHLD follows */
 }
 
 bool watch_is_rebuilding(void)
 {
-	return watch.rebuild_pid != 0;
+	return watch.rebuild_pid != 0 && !watch.is_rebuild_overdue;
 }
 
 bool watch_reaped(struct supervisor *s, pid_t pid, int status)
@@ -121,7 +148,8 @@ bool watch_reaped(struct supervisor *s, pid_t pid, int status)
 	s->alias_problem[0] = '\0';
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		if (!slice_next_line(&rest, &line))
-			line = SLICE("the table could not be rebuilt");
+			line = watch.is_rebuild_overdue ? SLICE("rebuilding the table took too long")
+							: SLICE("the table could not be rebuilt");
 		(void)snprintf(s->alias_problem, sizeof(s->alias_problem), "%.*s", SLICE_ARG(line));
 	}
 	supervisor_report_state(s);
@@ -135,7 +163,9 @@ static void on_look(uv_timer_t *timer)
 
 	if (s->is_stopping)
 		return;
-	if (watched_settled(&watch.aliases))
+	if (watch.rebuild_pid)
+		rebuild_look(); /* an edit meanwhile is seen when this has ended */
+	else if (watched_settled(&watch.aliases))
 		rebuild_start(s);
 	hosts_changed = watched_settled(&watch.hosts);
 	if (watched_settled(&watch.resolv_conf) || hosts_changed) {
