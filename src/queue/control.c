@@ -4,7 +4,7 @@
  *
  * Whoever connects is known by the real uid that the kernel vouches for. Everyone may submit and list; root
  * (and in sandbox mode the one user) may act on any mail. A listing is sent piece by piece as the command
- * reads, and never holds up mail.
+ * reads, and never holds up mail. What changes mail is answered when it is on disk.
  */
 #include "base/clock.h"
 #include "base/limits.h"
@@ -23,30 +23,39 @@
 #define UID_UNMAPPED 65534	 /* what the kernel reports for users of other namespaces */
 #define LIST_UNSENT (256 * 1024) /* a listing pauses above this */
 
-/* A listing under way: which mail comes next, by id, so that mails may come and go meanwhile. */
 struct client_state {
 	struct channel *ch;
-	bool is_greeted, is_listing;
+	bool is_greeted;
 	uint64_t active_ms; /* when it last said something, or connected */
-	uint64_t list_request, next_id;
+	size_t n_acts;	    /* it waits for the answers of */
 	struct list in_clients;
+	/* A listing under way: the node in queue.all of the mail that comes next, which mails that leave
+	 * correct, and that mail's first recipient that was not sent yet. */
+	struct list in_listings;
+	uint64_t list_request;
+	struct list *list_next;
+	uint32_t list_rcpt;
+	bool is_mail_sent;
 };
 
 static struct {
 	int fd;
 	uv_poll_t poll;
 	size_t n_clients;
-	struct list clients;
-} control = { .fd = -1, .clients = { &control.clients, &control.clients } };
+	struct list clients, listings, acts; /* acts: struct act, in the order of their records */
+} control = { .fd = -1,
+	.clients = { &control.clients, &control.clients },
+	.listings = { &control.listings, &control.listings },
+	.acts = { &control.acts, &control.acts } };
 
 static struct client_state *client_of(const struct channel *ch)
 {
 	return ch->user;
 }
 
-static bool is_administrator(const struct channel *ch)
+static bool is_administrator(uid_t uid)
 {
-	return ch->peer_uid == 0 || (*queue.rp->config->paths.sandbox && ch->peer_uid == getuid());
+	return uid == 0 || (*queue.rp->config->paths.sandbox && uid == getuid());
 }
 
 static size_t clients_of(uid_t uid)
@@ -79,7 +88,7 @@ static void on_hello(struct channel *ch, const union msg_any *m, int *fd)
 			"security.accept_unmapped");
 		return;
 	}
-	if (!is_administrator(ch) && clients_of(ch->peer_uid) > CLIENTS_PER_UID) {
+	if (!is_administrator(ch->peer_uid) && clients_of(ch->peer_uid) > CLIENTS_PER_UID) {
 		reply(ch, 0, EX_TEMPFAIL, "too many connections of this user");
 		return;
 	}
@@ -99,19 +108,19 @@ struct submitter {
 };
 static struct table submitters;
 
-static bool may_submit(const struct channel *ch)
+bool control_may_submit(uid_t uid)
 {
-	uint64_t now = clock_mono_ms(), hash = table_hash_u64(ch->peer_uid);
+	uint64_t now = clock_mono_ms(), hash = table_hash_u64(uid);
 	struct submitter *s = NULL;
 
-	if (is_administrator(ch))
+	if (is_administrator(uid))
 		return true;
 	for (struct table_node *n = table_first(&submitters, hash); n && !s; n = table_next(n, hash))
-		if (CONTAINER_OF(n, struct submitter, node)->uid == ch->peer_uid)
+		if (CONTAINER_OF(n, struct submitter, node)->uid == uid)
 			s = CONTAINER_OF(n, struct submitter, node);
 	if (!s) {
 		s = mem_new(sizeof(*s));
-		s->uid = ch->peer_uid;
+		s->uid = uid;
 		table_insert(&submitters, &s->node, hash);
 	}
 	if (now - s->minute_ms > 60000) {
@@ -121,17 +130,50 @@ static bool may_submit(const struct channel *ch)
 	return s->n++ < queue.rp->config->queue_max_per_uid;
 }
 
+/* ---- submission ---- */
+
+/* True when it has greeted; it is not silent then. */
+static bool client_speaks(struct channel *ch)
+{
+	if (client_of(ch)->is_greeted)
+		client_of(ch)->active_ms = clock_mono_ms();
+	return client_of(ch)->is_greeted;
+}
+
 static void on_mail_begin(struct channel *ch, const union msg_any *m, int *fd)
 {
-	if (!client_of(ch)->is_greeted)
+	if (!client_speaks(ch))
 		return;
-	client_of(ch)->active_ms = clock_mono_ms();
-	if (!may_submit(ch)) {
+	if (!control_may_submit(ch->peer_uid)) {
 		SEND(ch, MAIL_RESULT, .mail = m->MAIL_BEGIN.mail, .code = 452, .status = SLICE("4.3.2"),
 			.text = SLICE("Too many messages in a minute (queue.max_per_uid)"));
 		return;
 	}
 	intake_begin(ch, m, fd);
+}
+
+static void on_mail_rcpt(struct channel *ch, const union msg_any *m, int *fd)
+{
+	if (client_speaks(ch))
+		intake_rcpt(ch, m, fd);
+}
+
+static void on_mail_content(struct channel *ch, const union msg_any *m, int *fd)
+{
+	if (client_speaks(ch))
+		intake_content(ch, m, fd);
+}
+
+static void on_mail_end(struct channel *ch, const union msg_any *m, int *fd)
+{
+	if (client_speaks(ch))
+		intake_end(ch, m, fd);
+}
+
+static void on_mail_abort(struct channel *ch, const union msg_any *m, int *fd)
+{
+	if (client_speaks(ch))
+		intake_abort(ch, m, fd);
 }
 
 /* ---- listing ---- */
@@ -145,7 +187,7 @@ static bool has_active(const struct message *m)
 	return false;
 }
 
-static void list_one(struct channel *ch, uint64_t request, const struct message *m)
+static void list_mail(struct channel *ch, uint64_t request, const struct message *m)
 {
 	enum queue_mail_state state = m->flags & SPOOL_FLAG_HELD ? QUEUE_MAIL_HELD
 		: has_active(m)					 ? QUEUE_MAIL_ACTIVE
@@ -154,55 +196,67 @@ static void list_one(struct channel *ch, uint64_t request, const struct message 
 	SEND(ch, QUEUE_MAIL, .request = request, .queue_id = m->entry.id, .state = (uint8_t)state,
 		.size = m->entry.content_bytes, .arrival_s = m->arrival_us / 1000000,
 		.reverse_path = m->reverse_path);
-	for (uint32_t i = 0; i < m->n_rcpts && channel_unsent(ch) < LIMIT_CHANNEL_OUT / 2; i++) {
-		const struct recipient *r = &m->rcpts[i];
-		if (r->stage != STAGE_DONE)
-			SEND(ch, QUEUE_RCPT, .request = request, .forward_path = r->forward_path,
-				.status = r->status, .reason = r->attempts ? r->reason : SLICE_EMPTY,
-				.next_attempt_s = r->next_attempt_us / 1000000, .attempts = r->attempts);
-	}
 }
 
-/* From the mail that comes next on, as much as the channel takes; the rest when it drains. */
-static void list_some(struct client_state *c, struct list *from)
+static void list_rcpt(struct channel *ch, uint64_t request, const struct recipient *r)
 {
-	struct list *node = from;
+	if (r->stage != STAGE_DONE)
+		SEND(ch, QUEUE_RCPT, .request = request, .forward_path = r->forward_path, .status = r->status,
+			.reason = r->attempts ? r->reason : SLICE_EMPTY,
+			.next_attempt_s = r->next_attempt_us / 1000000, .attempts = r->attempts);
+}
 
-	while (node != &queue.all) {
-		struct message *m = CONTAINER_OF(node, struct message, in_all);
-		if (channel_unsent(c->ch) > LIST_UNSENT) {
-			c->next_id = m->entry.id;
-			return;
-		}
-		list_one(c->ch, c->list_request, m);
-		node = node->next;
+static void list_go_to(struct client_state *c, struct list *next)
+{
+	c->list_next = next;
+	c->list_rcpt = 0;
+	c->is_mail_sent = false;
+}
+
+/* True when all of the mail was sent; else it goes on behind the recipient that was the last. */
+static bool list_one(struct client_state *c, const struct message *m)
+{
+	if (!c->is_mail_sent)
+		list_mail(c->ch, c->list_request, m);
+	c->is_mail_sent = true;
+	while (c->list_rcpt < m->n_rcpts) {
+		if (channel_unsent(c->ch) > LIST_UNSENT)
+			return false;
+		list_rcpt(c->ch, c->list_request, &m->rcpts[c->list_rcpt++]);
 	}
-	c->is_listing = false;
+	return true;
+}
+
+/* From the place on, as much as the channel takes; the rest when it drains. */
+static void list_some(struct client_state *c)
+{
+	while (c->list_next != &queue.all) {
+		if (channel_unsent(c->ch) > LIST_UNSENT ||
+			!list_one(c, CONTAINER_OF(c->list_next, struct message, in_all)))
+			return;
+		list_go_to(c, c->list_next->next);
+	}
+	list_remove(&c->in_listings);
 	reply(c->ch, c->list_request, EX_OK, "");
 }
 
-/* Where a listing goes on: that mail, or, when it went meanwhile, the first that is younger. */
-static struct list *list_place(uint64_t id)
+void control_message_leaves(const struct message *m)
 {
-	struct message *m = queue_find(id);
-
-	if (m)
-		return &m->in_all;
-	list_for_each (node, &queue.all) {
-		if (CONTAINER_OF(node, struct message, in_all)->entry.id > id)
-			return node;
+	list_for_each (node, &control.listings) {
+		struct client_state *c = CONTAINER_OF(node, struct client_state, in_listings);
+		if (c->list_next == &m->in_all)
+			list_go_to(c, m->in_all.next);
 	}
-	return &queue.all;
 }
 
 /* The channel says drained only after congestion; a listing looks after itself once per turn. */
 static void on_turn(uv_check_t *check)
 {
 	(void)check;
-	list_for_each_safe (node, &control.clients) {
-		struct client_state *c = CONTAINER_OF(node, struct client_state, in_clients);
-		if (c->is_listing && channel_unsent(c->ch) < LIST_UNSENT / 2)
-			list_some(c, list_place(c->next_id));
+	list_for_each_safe (node, &control.listings) {
+		struct client_state *c = CONTAINER_OF(node, struct client_state, in_listings);
+		if (channel_unsent(c->ch) < LIST_UNSENT / 2)
+			list_some(c);
 	}
 }
 
@@ -211,11 +265,16 @@ static void on_list(struct channel *ch, const union msg_any *m, int *fd)
 	struct client_state *c = client_of(ch);
 
 	(void)fd;
-	if (!c->is_greeted || c->is_listing)
+	if (!client_speaks(ch))
 		return;
-	c->is_listing = true;
+	if (list_linked(&c->in_listings)) {
+		reply(ch, m->QUEUE_LIST.request, EX_TEMPFAIL, "one listing at a time");
+		return;
+	}
+	list_push_back(&control.listings, &c->in_listings);
 	c->list_request = m->QUEUE_LIST.request;
-	list_some(c, queue.all.next);
+	list_go_to(c, queue.all.next);
+	list_some(c);
 }
 
 /* ---- acting on mail ---- */
@@ -254,37 +313,138 @@ static void flush(enum queue_action action, struct slice argument)
 	}
 }
 
-static void on_flags_recorded(void *user, int result)
-{
-	uint64_t *id = user;
+/* An act on its way to the disk. */
+struct act {
+	struct list in_acts;
+	struct client_state *client; /* NULL: gone */
+	uint64_t request, id;
+	enum queue_action action;
+	bool was_held; /* before it, as far as the disk knows */
+};
 
-	if (result < 0)
-		log_error("%s: hold or release could not be recorded: %s", queue_id_format(*id).at,
-			strerror(-result));
-	mem_free(id);
+static struct act *act_new(
+	struct channel *ch, uint64_t request, const struct message *m, enum queue_action what)
+{
+	struct act *a = mem_new(sizeof(*a));
+
+	*a = (struct act){ .client = client_of(ch),
+		.request = request,
+		.id = m->entry.id,
+		.action = what,
+		.was_held = m->flags & SPOOL_FLAG_HELD };
+	a->client->n_acts++;
+	list_push_back(&control.acts, &a->in_acts);
+	return a;
 }
 
-static void set_held(struct message *m, bool held)
+/* Logs it, answers whoever asked, frees it. */
+static void act_done(struct act *a, int result)
 {
-	uint64_t *id = mem_new(sizeof(*id));
+	const char *word = a->action == QUEUE_ACT_HOLD ? "held"
+		: a->action == QUEUE_ACT_RELEASE       ? "released"
+						       : "deleted";
+	struct queue_id_text id = queue_id_format(a->id);
+	char text[160] = "";
 
-	*id = m->entry.id;
+	if (result < 0) {
+		(void)snprintf(text, sizeof(text), "%s: not %s, that could not be written to the spool: %s",
+			id.at, word, strerror(-result));
+		log_error("%s", text);
+	} else {
+		log_info("%s: %s by the administrator", id.at, word);
+	}
+	if (a->client) {
+		a->client->n_acts--;
+		a->client->active_ms = clock_mono_ms();
+		reply(a->client->ch, a->request, result < 0 ? EX_TEMPFAIL : EX_OK, text);
+	}
+	list_remove(&a->in_acts);
+	mem_free(a);
+}
+
+/* The record of a failed: what it had changed is as before, unless a later act on that mail stands. */
+static void held_undo(const struct act *a, struct message *m)
+{
+	for (struct list *node = a->in_acts.next; node != &control.acts; node = node->next) {
+		struct act *later = CONTAINER_OF(node, struct act, in_acts);
+		if (later->id == a->id && later->action != QUEUE_ACT_DELETE) {
+			later->was_held = a->was_held;
+			return;
+		}
+	}
+	m->flags = a->was_held ? m->flags | SPOOL_FLAG_HELD : m->flags & ~(uint32_t)SPOOL_FLAG_HELD;
+}
+
+static void on_held_recorded(void *user, int result)
+{
+	struct act *a = user;
+	struct message *m = queue_find(a->id);
+
+	if (m && result < 0)
+		held_undo(a, m);
+	act_done(a, result);
+	if (m && !(m->flags & SPOOL_FLAG_HELD))
+		queue_kick(m); /* released; or its hold failed */
+}
+
+/* What is under way goes on; a release delivers when it is on disk, a hold stops deliveries at once. */
+static void set_held(struct message *m, struct act *a)
+{
+	bool held = a->action == QUEUE_ACT_HOLD;
+
 	m->flags = held ? m->flags | SPOOL_FLAG_HELD : m->flags & ~(uint32_t)SPOOL_FLAG_HELD;
-	log_info("%s: %s by the administrator", queue_id_format(m->entry.id).at, held ? "held" : "released");
-	spool_set_flags(queue.spool, &m->entry, m->flags, on_flags_recorded, id);
-	if (held)
+	spool_set_flags(queue.spool, &m->entry, m->flags, on_held_recorded, a);
+	if (held) {
 		scheduler_forget(m);
-	else
-		queue_kick(m);
-	queue_settle(m);
+		queue_settle(m);
+	}
 }
 
-static void delete_mail(struct message *m)
+static void delete_record(struct message *m, struct act *a);
+
+static bool has_undeleted(const struct message *m)
 {
-	log_info("%s: deleted by the administrator", queue_id_format(m->entry.id).at);
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		if (!spool_rcpt_state_is_final(m->rcpts[i].state))
+			return true;
+	return false;
+}
+
+static void on_delete_recorded(void *user, int result)
+{
+	struct act *a = user;
+	struct message *m = result == 0 && !queue.is_stopping ? queue_find(a->id) : NULL;
+
+	if (m && has_undeleted(m))
+		delete_record(m, a); /* an expansion that was under way brought recipients */
+	else
+		act_done(a, result);
+}
+
+/* Each recipient ends here on disk, whatever a delivery under way comes to: what is found after a crash is a
+ * mail without recipients. Results are written even when the disk is full. */
+static void delete_record(struct message *m, struct act *a)
+{
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		struct recipient *r = &m->rcpts[i];
+		struct spool_progress p;
+		bool is_last = i + 1 == m->n_rcpts;
+		if (spool_rcpt_state_is_final(r->state) && !is_last)
+			continue;
+		if (!spool_rcpt_state_is_final(r->state))
+			r->state = SPOOL_RCPT_DELETED;
+		recipient_progress(r, &p);
+		spool_record_result(queue.spool, &m->entry, i, &p, is_last ? on_delete_recorded : NULL,
+			is_last ? a : NULL);
+	}
+}
+
+static void delete_mail(struct message *m, struct act *a)
+{
 	m->is_deleted = true;
 	router_forget(m);
 	scheduler_forget(m);
+	delete_record(m, a);
 	queue_settle(m); /* at once, or when the delivery under way has ended */
 }
 
@@ -300,16 +460,15 @@ static void act_on_mail(struct channel *ch, const struct msg_QUEUE_ACT *a)
 		reply(ch, a->request, EX_NOINPUT, text);
 		return;
 	}
-	switch ((enum queue_action)a->action) {
-	case QUEUE_ACT_FLUSH_ID: queue_kick(m); break;
-	case QUEUE_ACT_HOLD: set_held(m, true); break;
-	case QUEUE_ACT_RELEASE: set_held(m, false); break;
-	case QUEUE_ACT_DELETE: delete_mail(m); break;
-	case QUEUE_ACT_FLUSH:
-	case QUEUE_ACT_FLUSH_DOMAIN:
-	case QUEUE_ACT_FLUSH_SENDER: break;
+	enum queue_action what = (enum queue_action)a->action;
+	if (what == QUEUE_ACT_DELETE) {
+		delete_mail(m, act_new(ch, a->request, m, what));
+	} else if (what == QUEUE_ACT_HOLD || what == QUEUE_ACT_RELEASE) {
+		set_held(m, act_new(ch, a->request, m, what));
+	} else {
+		queue_kick(m);
+		reply(ch, a->request, EX_OK, "");
 	}
-	reply(ch, a->request, EX_OK, "");
 }
 
 static void on_act(struct channel *ch, const union msg_any *any, int *fd)
@@ -319,10 +478,14 @@ static void on_act(struct channel *ch, const union msg_any *any, int *fd)
 		a->action == QUEUE_ACT_FLUSH_SENDER;
 
 	(void)fd;
-	if (!client_of(ch)->is_greeted)
+	if (!client_speaks(ch))
 		return;
+	if (queue.is_stopping) {
+		reply(ch, a->request, EX_TEMPFAIL, "the daemon is stopping");
+		return;
+	}
 	/* Anyone may ask for another attempt, as with the peers' sendmail -q; other acts change mail. */
-	if (!is_flush && a->action != QUEUE_ACT_FLUSH_ID && !is_administrator(ch)) {
+	if (!is_flush && a->action != QUEUE_ACT_FLUSH_ID && !is_administrator(ch->peer_uid)) {
 		reply(ch, a->request, EX_NOPERM, "only root may do this");
 		return;
 	}
@@ -344,8 +507,12 @@ static void on_status(struct channel *ch, const union msg_any *m, int *fd)
 	struct spool_statistics s;
 
 	(void)fd;
-	if (!client_of(ch)->is_greeted)
+	if (!client_speaks(ch))
 		return;
+	if (queue.is_stopping) {
+		reply(ch, m->STATUS_ASK.request, EX_TEMPFAIL, "the daemon is stopping");
+		return;
+	}
 	spool_statistics(queue.spool, &s);
 	buf_printf(&text,
 		"queue: %" PRIu64 " messages, %zu deliveries under way%s\n"
@@ -367,10 +534,10 @@ static void on_status(struct channel *ch, const union msg_any *m, int *fd)
 static const msg_handler client_handlers[MSG_TYPE_COUNT] = {
 	[MSG_HELLO] = on_hello,
 	[MSG_MAIL_BEGIN] = on_mail_begin,
-	[MSG_MAIL_RCPT] = intake_rcpt,
-	[MSG_MAIL_CONTENT] = intake_content,
-	[MSG_MAIL_END] = intake_end,
-	[MSG_MAIL_ABORT] = intake_abort,
+	[MSG_MAIL_RCPT] = on_mail_rcpt,
+	[MSG_MAIL_CONTENT] = on_mail_content,
+	[MSG_MAIL_END] = on_mail_end,
+	[MSG_MAIL_ABORT] = on_mail_abort,
 	[MSG_QUEUE_LIST] = on_list,
 	[MSG_QUEUE_ACT] = on_act,
 	[MSG_STATUS_ASK] = on_status,
@@ -383,6 +550,12 @@ static void on_client_closed(struct channel *ch, const char *why)
 	if (strcmp(why, "closed") != 0)
 		log_warning("control socket: uid %u: %s", (unsigned)ch->peer_uid, why);
 	intake_peer_gone(ch);
+	list_for_each (node, &control.acts) {
+		struct act *a = CONTAINER_OF(node, struct act, in_acts);
+		if (a->client == c)
+			a->client = NULL;
+	}
+	list_remove(&c->in_listings);
 	list_remove(&c->in_clients);
 	control.n_clients--;
 	channel_free(&c->ch);
@@ -409,6 +582,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		return;
 	}
 	c = mem_new(sizeof(*c));
+	list_init(&c->in_listings);
 	c->active_ms = clock_mono_ms();
 	c->ch = channel_new(queue.rp->loop, fd, ROLE_QUEUE, ROLE_CLIENT, 0, &client_hooks, c);
 	if (!c->ch) {
@@ -419,6 +593,11 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	control.n_clients++;
 }
 
+static bool is_owed_answer(const struct client_state *c)
+{
+	return list_linked(&c->in_listings) || c->n_acts || intake_is_committing(c->ch);
+}
+
 /* Those that say nothing make room for others; one that is owed an answer is not silent. */
 static void on_sweep(uv_timer_t *timer)
 {
@@ -427,7 +606,7 @@ static void on_sweep(uv_timer_t *timer)
 	(void)timer;
 	list_for_each_safe (node, &control.clients) {
 		struct client_state *c = CONTAINER_OF(node, struct client_state, in_clients);
-		if (!c->is_listing && now - c->active_ms > (c->is_greeted ? IDLE_MS : GREETING_MS))
+		if (!is_owed_answer(c) && now - c->active_ms > (c->is_greeted ? IDLE_MS : GREETING_MS))
 			on_client_closed(c->ch, "closed");
 	}
 }

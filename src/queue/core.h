@@ -101,6 +101,7 @@ void report_log(const struct message *m, const struct recipient *r, const char *
 /* ---- intake.c, drop_intake.c: mail that comes in ---- */
 void intake_peer(struct channel *ch);
 void intake_peer_gone(struct channel *ch);
+bool intake_is_committing(const struct channel *ch); /* it waits for a MAIL_RESULT */
 void intake_begin(struct channel *ch, const union msg_any *m, int *fd);
 void intake_rcpt(struct channel *ch, const union msg_any *m, int *fd);
 void intake_content(struct channel *ch, const union msg_any *m, int *fd);
@@ -114,8 +115,12 @@ void intake_remember(struct slice submission, uid_t uid);
 void intake_forget(struct slice submission, uid_t uid);
 void drop_intake_recover(void); /* before anything is delivered */
 void drop_intake_start(void);
+void drop_intake_stop(void); /* before the spool is closed */
 void intake_stop(void); /* aborts what is being received from commands */
 
 /* ---- control.c: sendmail, mailq, postrider ---- */
 void control_listen(int fd); /* takes fd */
 void control_start(void);    /* commands are served once there is a listener, and queue ids to give */
+/* queue.max_per_uid: counts one more mail of that user; root is exempt. */
+MUST_USE bool control_may_submit(uid_t uid);
+void control_message_leaves(const struct message *m); /* while it is still in queue.all */

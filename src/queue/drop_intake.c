@@ -5,7 +5,9 @@
  * The file is removed only after the commit, and delivery begins only after the removal is synced: a crash in
  * between leaves a file whose submission id is that of a message in the queue, which is then not taken in
  * again. Such files go before anything that was recovered is delivered: once it is, nobody knows the id any
- * more. The directory is watched, and looked at from time to time in any case.
+ * more. A file that cannot be removed is known by its inode for as long as it is there. The directory is
+ * watched, and looked at from time to time in any case; a look goes through it a few files in each turn of
+ * the loop, one of them at a time in memory, and content flows to the spool as fast as the disk takes it.
  */
 #include "base/clock.h"
 #include "base/file.h"
@@ -17,42 +19,214 @@
 #include "spool/drop.h"
 
 #define LOOK_EVERY_MS 5000
-#define FILES_AT_ONCE 200
+#define LOOK_SOON_MS 10		    /* after a change: others follow it closely */
+#define FILES_PER_TURN 50	    /* looked at */
+#define BYTES_PER_TURN (8 << 20)    /* read; one file may exceed it */
+#define COMMITS_AT_ONCE 200	    /* files handed to the spool and not yet answered */
+#define PIECE_BYTES (1 << 20)	    /* of content, at a time */
+#define BACKLOG_BYTES (16ULL << 20) /* above this the disk is waited for */
+#define WAIT_MS 5		    /* for the disk */
+#define HEAD_BYTES 256		    /* the first two lines of a file with the longest id */
 #define UNFINISHED_S 86400 /* a file that its writer has not finished for so long has no writer any more */
 #define UID_UNMAPPED 65534 /* what the kernel reports for users of other namespaces */
+
+/* A file on its way into the spool. */
+struct dropped {
+	struct list in_committing;
+	struct drop_file file;
+	struct message *m;
+	struct spool_message *content; /* while it is being fed */
+	struct slice left;	       /* what is to be fed yet; into drop.text */
+};
+
+/* A file whose mail was taken in and that could not be removed. */
+struct stuck {
+	struct table_node node;
+	struct list in_order;
+	struct drop_file file;
+};
 
 static struct {
 	int dir;
 	uv_fs_event_t event;
-	uv_timer_t look;
+	uv_timer_t look, step;
+	struct drop_walk *walk; /* NULL: nobody looks */
+	struct buf head, text;
+	struct dropped *feeding;
+	struct list committing;
 	size_t n_committing;
-} drop = { .dir = -1 };
+	size_t n_put_off, n_put_off_before; /* files that wait because of queue.max_per_uid, of this look and
+					       the last */
+	bool look_again;
+	struct table stuck;
+	struct list stuck_order;
+} drop = { .dir = -1,
+	.committing = { &drop.committing, &drop.committing },
+	.stuck_order = { &drop.stuck_order, &drop.stuck_order } };
 
-struct dropped {
-	struct drop_file file;
-	struct message *m;
-	char *submission;
-	uid_t uid;
-};
+/* ---- files that cannot be removed ---- */
+
+static bool same_file(const struct drop_file *a, const struct drop_file *b)
+{
+	return a->inode == b->inode && a->device == b->device && strcmp(a->name, b->name) == 0;
+}
+
+static bool is_stuck(const struct drop_file *file)
+{
+	uint64_t hash = table_hash_u64(file->inode);
+
+	for (struct table_node *n = table_first(&drop.stuck, hash); n; n = table_next(n, hash))
+		if (same_file(&CONTAINER_OF(n, struct stuck, node)->file, file))
+			return true;
+	return false;
+}
+
+/* Its mail is in the queue: away with it. What cannot be removed now is remembered, and said once. */
+static void remove_taken(const struct drop_file *file)
+{
+	int r = drop_remove(drop.dir, file, true);
+	struct stuck *s;
+
+	if (r >= 0)
+		return;
+	log_error("drop file %s: its mail was taken in, but it cannot be removed: %s; remove it before the "
+		  "next start, or the mail is sent again",
+		file->name, strerror(-r));
+	s = mem_new(sizeof(*s));
+	s->file = *file;
+	table_insert(&drop.stuck, &s->node, table_hash_u64(file->inode));
+	list_push_back(&drop.stuck_order, &s->in_order);
+}
+
+static void retry_stuck(void)
+{
+	list_for_each_safe (node, &drop.stuck_order) {
+		struct stuck *s = CONTAINER_OF(node, struct stuck, in_order);
+		if (drop_remove(drop.dir, &s->file, true) < 0)
+			continue; /* was said */
+		table_remove(&drop.stuck, &s->node);
+		list_remove(&s->in_order);
+		mem_free(s);
+	}
+}
+
+/* ---- looks ---- */
+
+static void on_step(uv_timer_t *timer);
+
+static void step_after(unsigned ms)
+{
+	CHECK(uv_timer_start(&drop.step, on_step, ms, 0) == 0);
+}
+
+static void drop_look(void)
+{
+	int r;
+
+	if (queue.is_stopping || spool_is_full(queue.spool))
+		return;
+	if (drop.walk || drop.n_committing) { /* those under way are still in the directory */
+		drop.look_again = true;
+		return;
+	}
+	drop.look_again = false;
+	retry_stuck();
+	r = drop_remove_unfinished(drop.dir, UNFINISHED_S);
+	if (r < 0)
+		log_error("unfinished drop files cannot be removed: %s", strerror(-r));
+	r = drop_walk_open(drop.dir, &drop.walk);
+	if (r < 0) {
+		log_error("the drop directory cannot be read: %s", strerror(-r));
+		return;
+	}
+	drop.text = BUF_INIT(queue.rp->config->message_max_size + 2 * LIMIT_HEADER);
+	step_after(0);
+}
+
+static void on_look(uv_timer_t *timer)
+{
+	(void)timer;
+	drop_look();
+}
+
+static void look_soon(void)
+{
+	CHECK(uv_timer_start(&drop.look, on_look, LOOK_SOON_MS, LOOK_EVERY_MS) == 0);
+}
+
+static void look_ended(void)
+{
+	drop_walk_close(&drop.walk);
+	buf_free(&drop.text); /* its memory was for mail as large as there was */
+	if (drop.n_put_off && !drop.n_put_off_before)
+		log_info("%zu drop files wait: their users have sent queue.max_per_uid messages in a minute",
+			drop.n_put_off);
+	drop.n_put_off_before = drop.n_put_off;
+	drop.n_put_off = 0;
+	if (drop.look_again && drop.n_committing == 0)
+		look_soon();
+}
+
+/* ---- one file ---- */
+
+static void dropped_free(struct dropped **dp)
+{
+	struct dropped *d = take_ptr(dp);
+
+	spool_message_abort(&d->content);
+	message_free(&d->m);
+	mem_free(d);
+}
 
 static void on_drop_committed(void *user, int result)
 {
 	struct dropped *d = user;
-	int r;
 
 	drop.n_committing--;
+	list_remove(&d->in_committing);
 	if (result < 0) {
 		log_error("drop file %s: cannot be taken in yet: %s", d->file.name, strerror(-result));
-		message_free(&d->m);
 	} else {
-		r = drop_remove(drop.dir, &d->file, true);
-		if (r < 0)
-			log_error("drop file %s: cannot be removed: %s", d->file.name, strerror(-r));
-		intake_remember(slice_of(d->submission), d->uid);
+		remove_taken(&d->file);
+		intake_remember(d->m->submission, d->file.owner);
 		queue_accepted(take_ptr(&d->m));
 	}
-	mem_free(d->submission);
-	mem_free(d);
+	dropped_free(&d);
+	if (drop.look_again && !drop.walk && drop.n_committing == 0 && !queue.is_stopping)
+		look_soon();
+}
+
+static void drop_commit(struct dropped *d)
+{
+	auto_free struct spool_recipient *rcpts = mem_new_array(d->m->n_rcpts, sizeof(*rcpts));
+	struct spool_message *content = take_ptr(&d->content);
+	struct spool_envelope env;
+
+	message_envelope(d->m, &env);
+	for (uint32_t i = 0; i < d->m->n_rcpts; i++)
+		recipient_view(&d->m->rcpts[i], &rcpts[i]);
+	drop.n_committing++;
+	list_push_back(&drop.committing, &d->in_committing);
+	spool_message_commit(content, &d->m->entry, &env, rcpts, d->m->n_rcpts, on_drop_committed, d);
+}
+
+/* As much of the content as the spool takes now; the commit when that was all. */
+static void feed(void)
+{
+	struct dropped *d = drop.feeding;
+	int r = 0;
+
+	while (r == 0 && d->left.len && spool_message_backlog(d->content) < BACKLOG_BYTES) {
+		struct slice piece = slice_first(d->left, PIECE_BYTES);
+		r = spool_message_append(d->content, piece);
+		d->left = slice_from(d->left, piece.len);
+	}
+	if (r < 0) {
+		log_warning("drop file %s: cannot be taken in yet: %s", d->file.name, strerror(-r));
+		dropped_free(&drop.feeding);
+	} else if (d->left.len == 0) {
+		drop_commit(take_ptr(&drop.feeding));
+	}
 }
 
 /* The recipients of a drop file, as the queue keeps them. False when one is malformed: sendmail never writes
@@ -85,24 +259,24 @@ static bool drop_recipients(const struct drop_message *msg, struct spool_recipie
 	return n == msg->n_recipients && buf_ok(trails);
 }
 
-static int drop_content(
-	struct spool_message *content, const struct drop_message *msg, const struct dropped *d, uint64_t id)
+static int drop_begin_content(struct dropped *d, const struct drop_message *msg)
 {
 	auto_buf struct buf received = BUF_INIT(4096);
-	int r;
+	int r = spool_message_new(queue.spool, msg->content.len, &d->content);
 
-	trace_append_received_local(&received, slice_of(queue.rp->config->main_host_name), (unsigned)d->uid,
-		id, (int64_t)(d->file.modified_us / 1000000));
-	r = spool_message_append(content, buf_slice(&received));
-	return r < 0 ? r : spool_message_append(content, msg->content);
+	if (r < 0)
+		return r;
+	trace_append_received_local(&received, slice_of(queue.rp->config->main_host_name),
+		(unsigned)d->file.owner, d->m->entry.id, (int64_t)(d->file.modified_us / 1000000));
+	d->left = msg->content;
+	return spool_message_append(d->content, buf_slice(&received));
 }
 
-/* 0, or negative errno when it must be tried again later. */
-static int drop_commit(const struct drop_message *msg, const struct drop_file *file)
+/* 0, or negative errno when it must be tried again later; -EINVAL when never. */
+static int drop_begin(const struct drop_message *msg, const struct drop_file *file)
 {
 	auto_free struct spool_recipient *rcpts = mem_new_array(msg->n_recipients, sizeof(*rcpts));
 	auto_buf struct buf trails = BUF_INIT(msg->n_recipients * (LIMIT_PATH + LIMIT_DOMAIN));
-	struct spool_message *content = NULL;
 	struct dropped *d;
 	char login[32];
 	int r;
@@ -124,24 +298,15 @@ static int drop_commit(const struct drop_message *msg, const struct drop_file *f
 		return -ENOSPC;
 	if (!drop_recipients(msg, rcpts, &trails))
 		return -EINVAL;
-	r = spool_message_new(queue.spool, msg->content.len, &content);
-	if (r < 0)
-		return r;
 	d = mem_new(sizeof(*d));
+	list_init(&d->in_committing);
 	d->file = *file;
-	d->uid = file->owner;
-	d->submission = slice_dup(msg->envelope.submission_id);
-	r = drop_content(content, msg, d, env.id);
-	if (r < 0) {
-		spool_message_abort(&content);
-		mem_free(d->submission);
-		mem_free(d);
-		return r;
-	}
 	d->m = message_new(&env, rcpts, msg->n_recipients);
-	drop.n_committing++;
-	spool_message_commit(content, &d->m->entry, &env, rcpts, msg->n_recipients, on_drop_committed, d);
-	return 0;
+	r = drop_begin_content(d, msg);
+	if (r < 0)
+		dropped_free(&d);
+	drop.feeding = d;
+	return r;
 }
 
 static void set_aside(const char *name, const char *why)
@@ -152,87 +317,130 @@ static void set_aside(const char *name, const char *why)
 		r < 0 ? "it cannot be moved aside: " : "moved to .bad-", r < 0 ? strerror(-r) : name);
 }
 
-static void on_found(void *user, const char *name)
+/* False when nothing more is to be done with it now. */
+static bool was_read(const char *name, int r)
 {
-	struct buf *content = user;
-	struct drop_file file;
-	struct drop_message msg;
-	int r = drop_read(drop.dir, name, queue.rp->config->message_max_size + LIMIT_HEADER, content, &file);
-
-	if (r < 0) {
+	if (r < 0)
 		log_error("drop file %s: %s", name, strerror(-r));
-		return;
-	}
-	if (r == DROP_READ_GONE || r == DROP_READ_CHANGED)
-		return;
-	if (r != DROP_READ_OK) {
+	else if (r != DROP_READ_OK && r != DROP_READ_GONE && r != DROP_READ_CHANGED)
 		set_aside(name, drop_outcome_text((enum drop_outcome)r));
-		return;
+	return r == DROP_READ_OK;
+}
+
+/* The submission id stands in the second line; what else is wrong with the file is found when it is taken in.
+ */
+static bool head_is_known(struct slice head, uid_t owner)
+{
+	struct slice line;
+
+	return slice_next_line(&head, &line) && slice_next_line(&head, &line) &&
+		slice_starts(line, SLICE("id ")) && line.len > 3 && intake_seen(slice_from(line, 3), owner);
+}
+
+static bool is_under_way(const struct drop_file *file)
+{
+	list_for_each (node, &drop.committing) {
+		if (same_file(&CONTAINER_OF(node, struct dropped, in_committing)->file, file))
+			return true;
 	}
+	return is_stuck(file);
+}
+
+/* True when it is to be read whole. */
+static bool head_is_wanted(const char *name)
+{
+	struct drop_file file;
+
+	if (!was_read(name, drop_read_head(drop.dir, name, HEAD_BYTES, &drop.head, &file)) ||
+		is_under_way(&file))
+		return false;
 	if (file.owner == UID_UNMAPPED && !queue.rp->config->security_accept_unmapped) {
 		set_aside(name, "from uid 65534, which is not served (security.accept_unmapped)");
-		return;
+		return false;
 	}
-	enum drop_status status = drop_decode(buf_slice(content), &msg);
+	if (head_is_known(buf_slice(&drop.head), file.owner)) {
+		remove_taken(&file); /* it came in over the socket, or before a crash */
+		return false;
+	}
+	if (control_may_submit(file.owner))
+		return true;
+	drop.n_put_off++;
+	return false;
+}
+
+/* The bytes that were read. */
+static uint64_t take_in(const char *name)
+{
+	struct drop_file file;
+	struct drop_message msg;
+	enum drop_status status;
+	int r;
+
+	if (!head_is_wanted(name))
+		return 0;
+	r = drop_read(drop.dir, name, queue.rp->config->message_max_size + LIMIT_HEADER, &drop.text, &file);
+	if (!was_read(name, r))
+		return 0;
+	status = drop_decode(buf_slice(&drop.text), &msg);
 	if (status != DROP_OK) {
 		set_aside(name, drop_status_text(status));
-		return;
+		return file.bytes;
 	}
-	if (intake_seen(msg.envelope.submission_id, file.owner)) {
-		r = drop_remove(drop.dir, &file, true); /* it came in over the socket, or before a crash */
-		if (r < 0)
-			log_error("drop file %s: cannot be removed: %s", name, strerror(-r));
-		return;
-	}
-	r = drop_commit(&msg, &file);
+	r = drop_begin(&msg, &file);
 	if (r == -EINVAL)
 		set_aside(name, "a recipient is not an address");
 	else if (r < 0)
 		log_warning("drop file %s: cannot be taken in yet: %s", name, strerror(-r));
+	else
+		feed();
+	return file.bytes;
 }
 
-static void drop_look(void)
+/* One turn's share of a look. */
+static void on_step(uv_timer_t *timer)
 {
-	auto_buf struct buf content = BUF_INIT(queue.rp->config->message_max_size + 2 * LIMIT_HEADER);
-	int r;
+	char name[DROP_NAME_MAX + 1];
+	uint64_t bytes = 0;
+	int r = 1;
 
-	if (drop.n_committing || queue.is_stopping || spool_is_full(queue.spool))
-		return; /* those under way are still in the directory */
-	r = drop_remove_unfinished(drop.dir, UNFINISHED_S);
-	if (r < 0)
-		log_error("unfinished drop files cannot be removed: %s", strerror(-r));
-	r = drop_list(drop.dir, FILES_AT_ONCE, on_found, &content);
+	(void)timer;
+	if (drop.feeding)
+		feed();
+	for (unsigned n = 0; !drop.feeding && drop.n_committing < COMMITS_AT_ONCE && n < FILES_PER_TURN &&
+		bytes < BYTES_PER_TURN;
+		n++) {
+		r = spool_is_full(queue.spool) ? 0 : drop_walk_next(drop.walk, name);
+		if (r <= 0)
+			break;
+		bytes += take_in(name);
+	}
 	if (r < 0)
 		log_error("the drop directory cannot be read: %s", strerror(-r));
+	if (r <= 0)
+		look_ended();
+	else
+		step_after(drop.feeding || drop.n_committing >= COMMITS_AT_ONCE ? WAIT_MS : 0);
 }
 
-static void on_look(uv_timer_t *timer)
-{
-	(void)timer;
-	drop_look();
-}
+/* ---- start and stop ---- */
 
 static void on_event(uv_fs_event_t *handle, const char *name, int events, int status)
 {
 	(void)handle, (void)events, (void)status;
 	if (!name || name[0] != '.')
-		CHECK(uv_timer_start(&drop.look, on_look, 10, LOOK_EVERY_MS) == 0);
+		look_soon();
 }
 
 static void on_left_over(void *user, const char *name)
 {
-	struct buf *content = user;
-	struct drop_message msg;
 	struct drop_file file;
-	int r;
 
 	/* What cannot be read is dealt with when the directory is looked at. */
-	if (drop_read(drop.dir, name, queue.rp->config->message_max_size + LIMIT_HEADER, content, &file) !=
-			DROP_READ_OK ||
-		drop_decode(buf_slice(content), &msg) != DROP_OK ||
-		!intake_seen(msg.envelope.submission_id, file.owner))
+	(void)user;
+	if (drop_read_head(drop.dir, name, HEAD_BYTES, &drop.head, &file) != DROP_READ_OK ||
+		!head_is_known(buf_slice(&drop.head), file.owner))
 		return;
-	r = drop_remove(drop.dir, &file, false);
+	int r = drop_remove(drop.dir, &file, false);
 	if (r < 0)
 		log_error("drop file %s: cannot be removed: %s", name, strerror(-r));
 }
@@ -240,9 +448,9 @@ static void on_left_over(void *user, const char *name)
 void drop_intake_recover(void)
 {
 	const char *path = queue.rp->config->paths.drop_dir;
-	auto_buf struct buf content = BUF_INIT(queue.rp->config->message_max_size + 2 * LIMIT_HEADER);
 	int r;
 
+	drop.head = BUF_INIT(HEAD_BYTES);
 	drop.dir = drop_open(path);
 	if (drop.dir < 0) {
 		log_error("drop directory %s: %s; run `postrider setup`", path, strerror(-drop.dir));
@@ -250,7 +458,7 @@ void drop_intake_recover(void)
 	}
 	if (queue.n_messages == 0)
 		return;
-	r = drop_list(drop.dir, SIZE_MAX, on_left_over, &content);
+	r = drop_list(drop.dir, on_left_over, NULL);
 	if (r >= 0)
 		r = file_sync_dir(drop.dir);
 	if (r < 0)
@@ -263,9 +471,20 @@ void drop_intake_start(void)
 
 	if (drop.dir < 0)
 		return; /* why, was said */
+	CHECK(uv_timer_init(queue.rp->loop, &drop.step) == 0);
 	CHECK(uv_timer_init(queue.rp->loop, &drop.look) == 0);
 	CHECK(uv_timer_start(&drop.look, on_look, 0, LOOK_EVERY_MS) == 0);
 	/* Without a watch the look every few seconds finds the files. */
 	if (uv_fs_event_init(queue.rp->loop, &drop.event) == 0)
 		(void)uv_fs_event_start(&drop.event, on_event, path, 0);
+}
+
+void drop_intake_stop(void)
+{
+	if (!drop.walk)
+		return;
+	(void)uv_timer_stop(&drop.step);
+	if (drop.feeding)
+		dropped_free(&drop.feeding); /* the file is still there */
+	drop_walk_close(&drop.walk);
 }

@@ -202,6 +202,13 @@ void intake_peer_gone(struct channel *ch)
 	source_free_if_done(s);
 }
 
+bool intake_is_committing(const struct channel *ch)
+{
+	const struct source *s = source_of(ch);
+
+	return s && s->n_committing;
+}
+
 void intake_stop(void)
 {
 	list_for_each_safe (node, &sources) {

@@ -281,6 +281,7 @@ static void queue_on_stop(struct role_process *rp)
 		if (role_peer(rp, ROLE_SMTPD, i))
 			intake_peer_gone(role_peer(rp, ROLE_SMTPD, i));
 	intake_stop();
+	drop_intake_stop();
 	spool_close(queue.spool, on_spool_closed, NULL);
 }
 

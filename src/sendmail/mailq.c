@@ -62,6 +62,7 @@ static int print_end(const struct listing *l)
 
 /* ---- from the daemon ---- */
 
+/* 0, or negative errno; -EACCES when the daemon says no, with c->refusal. */
 static int list_from_daemon(struct client *c, struct listing *l)
 {
 	enum msg_type type;
@@ -80,6 +81,10 @@ static int list_from_daemon(struct client *c, struct listing *l)
 		} else if (type == MSG_QUEUE_RCPT) {
 			print_recipient(l, m.QUEUE_RCPT.forward_path, m.QUEUE_RCPT.reason);
 		}
+	}
+	if (r == 0 && m.REQUEST_DONE.exit_code) {
+		(void)snprintf(c->refusal, sizeof(c->refusal), "%.*s", SLICE_ARG(m.REQUEST_DONE.text));
+		r = -EACCES;
 	}
 	return r;
 }
@@ -121,6 +126,7 @@ static void on_dropped(void *user, const char *name)
 	print_mail(d->l, "DROP", ' ', (uint64_t)st.st_size, st.st_mtime, slice_of(sender));
 }
 
+/* Nobody listens: the spool itself is asked. */
 static int list_offline(const struct config *config, struct listing *l)
 {
 	const struct spool_visitor visitor = { .message = on_message };
@@ -132,17 +138,44 @@ static int list_offline(const struct config *config, struct listing *l)
 		return EX_UNAVAILABLE;
 	}
 	r = spool_scan(config->paths.spool_dir, &visitor, l);
+	if (r == -EBUSY) {
+		program_complain("postriderd has its spool open, but nobody listens on %s; is it starting or "
+				 "stopping?",
+			config->paths.control_socket);
+		return EX_TEMPFAIL;
+	}
 	if (r < 0 && r != -ENOENT) {
 		program_complain("postriderd is not running; %s: %s", config->paths.spool_dir, strerror(-r));
 		return EX_UNAVAILABLE;
 	}
 	drop.dir = drop_open(config->paths.drop_dir);
 	if (drop.dir >= 0) {
-		r = drop_list(drop.dir, SIZE_MAX, on_dropped, &drop);
+		r = drop_list(drop.dir, on_dropped, &drop);
 		(void)close(drop.dir);
 	}
 	program_complain("postriderd is not running; this is what its spool holds");
 	return r < 0 ? EX_UNAVAILABLE : EX_OK;
+}
+
+/* What keeps us from the daemon, for each error of client_open() and client_receive(). */
+static int complain_of_daemon(const struct client *c, int error)
+{
+	switch (error) {
+	case -EACCES:
+		if (!*c->refusal) /* the socket itself */
+			break;
+		program_complain("postriderd: %s", c->refusal);
+		return EX_NOPERM;
+	case -ETIMEDOUT: program_complain("postriderd runs but does not answer"); return EX_TEMPFAIL;
+	case -EPROTO:
+		program_complain("postriderd is of another version than this program; restart it");
+		return EX_PROTOCOL;
+	case -ECONNRESET:
+	case -EPIPE: program_complain("postriderd ended the conversation"); return EX_TEMPFAIL;
+	default: break;
+	}
+	program_complain("postriderd cannot be asked: %s", strerror(-error));
+	return EX_TEMPFAIL;
 }
 
 int mailq_run(const struct config *config)
@@ -154,13 +187,12 @@ int mailq_run(const struct config *config)
 
 	if (r == 0) {
 		r = list_from_daemon(&c, &l);
+		status = r < 0 ? complain_of_daemon(&c, r) : EX_OK;
 		client_close(&c);
-		if (r < 0) {
-			program_complain("postriderd: %s", strerror(-r));
-			status = EX_TEMPFAIL;
-		}
-	} else {
+	} else if (r == -ENOENT || r == -ECONNREFUSED) {
 		status = list_offline(config, &l);
+	} else {
+		status = complain_of_daemon(&c, r);
 	}
 	if (status == EX_OK && l.n_mails)
 		(void)putchar('\n');

@@ -39,27 +39,59 @@ static bool drop_name_is_ours(const char *name)
 	return true;
 }
 
-int drop_list(int dirfd, size_t max, void (*found)(void *user, const char *name), void *user)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	int n = 0;
+struct drop_walk {
+	DIR *dir;
+};
 
-	if (!dir) {
-		int r = -errno;
-		cleanup_close(&fd);
-		return r;
-	}
-	max = MIN(max, (size_t)INT_MAX);
-	while ((size_t)n < max && (e = readdir(dir)) != NULL) {
+int drop_walk_open(int dirfd, struct drop_walk **walk_out)
+{
+	auto_close int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		return -errno;
+	(void)take_fd(&fd); /* the stream's now */
+	*walk_out = mem_new(sizeof(**walk_out));
+	(*walk_out)->dir = dir;
+	return 0;
+}
+
+int drop_walk_next(struct drop_walk *walk, char name_out[DROP_NAME_MAX + 1])
+{
+	struct dirent *e;
+
+	while (errno = 0, (e = readdir(walk->dir)) != NULL) {
 		if (!drop_name_is_ours(e->d_name))
 			continue;
-		found(user, e->d_name);
-		n++;
+		memcpy(name_out, e->d_name, strlen(e->d_name) + 1); /* drop_name_is_ours: it fits */
+		return 1;
 	}
-	(void)closedir(dir); /* was only read */
-	return n;
+	return -errno; /* 0 at the end */
+}
+
+void drop_walk_close(struct drop_walk **walk)
+{
+	struct drop_walk *w = take_ptr(walk);
+
+	if (!w)
+		return;
+	(void)closedir(w->dir); /* was only read */
+	mem_free(w);
+}
+
+int drop_list(int dirfd, void (*found)(void *user, const char *name), void *user)
+{
+	char name[DROP_NAME_MAX + 1];
+	struct drop_walk *walk = NULL;
+	int r = drop_walk_open(dirfd, &walk), n = 0;
+
+	while (r == 0 && (r = drop_walk_next(walk, name)) > 0) {
+		found(user, name);
+		n++;
+		r = 0;
+	}
+	drop_walk_close(&walk);
+	return r < 0 ? r : n;
 }
 
 static bool drop_file_is_ours(const struct stat *st)
@@ -108,29 +140,72 @@ static int drop_copy(int fd, const struct stat *st, struct buf *content)
 	return drop_is_unchanged(st, &after) ? DROP_READ_OK : DROP_READ_CHANGED;
 }
 
+/* The descriptor of a candidate that is a plain file of its owner's alone; else an outcome in *outcome_out
+ * and -1, or negative errno there. */
+static int drop_open_ours(int dirfd, const char *name, struct stat *st, int *outcome_out)
+{
+	auto_close int fd = -1;
+
+	*outcome_out = DROP_READ_NOT_OURS;
+	if (!drop_name_is_ours(name))
+		return -1;
+	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		*outcome_out = DROP_READ_GONE;
+	else if (fd < 0 && errno != ELOOP && errno != ENXIO && errno != ENODEV)
+		*outcome_out = -errno; /* those three: a link, a socket, a device without a driver */
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, st) < 0) {
+		*outcome_out = -errno;
+		return -1;
+	}
+	if (!drop_file_is_ours(st))
+		return -1;
+	*outcome_out = DROP_READ_OK;
+	return take_fd(&fd);
+}
+
 int drop_read(
 	int dirfd, const char *name, uint64_t max_bytes, struct buf *content, struct drop_file *file_out)
 {
-	auto_close int fd = -1;
 	struct stat st;
 	int r;
+	auto_close int fd = drop_open_ours(dirfd, name, &st, &r);
 
 	buf_clear(content);
-	if (!drop_name_is_ours(name))
-		return DROP_READ_NOT_OURS;
-	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return DROP_READ_GONE;
-	if (fd < 0) /* a link, a socket, a device without a driver */
-		return errno == ELOOP || errno == ENXIO || errno == ENODEV ? DROP_READ_NOT_OURS : -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!drop_file_is_ours(&st))
-		return DROP_READ_NOT_OURS;
+	if (fd < 0)
+		return r;
 	r = (uint64_t)st.st_size > max_bytes ? DROP_READ_TOO_LARGE : drop_copy(fd, &st, content);
 	if (r >= 0)
 		*file_out = drop_describe(name, &st);
 	return r;
+}
+
+int drop_read_head(
+	int dirfd, const char *name, size_t max_bytes, struct buf *content, struct drop_file *file_out)
+{
+	struct stat st;
+	int r;
+	auto_close int fd = drop_open_ours(dirfd, name, &st, &r);
+	size_t n;
+	char *room;
+
+	buf_clear(content);
+	if (fd < 0)
+		return r;
+	n = (size_t)MIN((uint64_t)st.st_size, (uint64_t)max_bytes);
+	room = buf_reserve(content, n);
+	if (!room)
+		return -ENOMEM;
+	r = file_pread_all(fd, room, n, 0);
+	if (r < 0 && r != -ENODATA)
+		return r;
+	*file_out = drop_describe(name, &st);
+	if (r == -ENODATA)
+		return DROP_READ_CHANGED;
+	buf_grew(content, n);
+	return DROP_READ_OK;
 }
 
 int drop_remove(int dirfd, const struct drop_file *file, bool sync)

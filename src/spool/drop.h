@@ -5,7 +5,7 @@
  * Whoever may run postrider-drop can put anything there, so nothing about a file is believed: a candidate is
  * opened without following links or waiting for a peer, must be a regular file with one name that nobody but
  * its owner can write, and is copied to memory before anybody parses it. Who sent it is its owner's uid,
- * nothing it says. Order for the caller: drop_list, drop_read, parse (mail/drop_format.h),
+ * nothing it says. Order for the caller: drop_walk, drop_read, parse (mail/drop_format.h),
  * spool_message_commit, and only when that reported 0: drop_remove. Intake twice after a crash is caught by
  * the submission id inside. Files are synced by their writer, renamed to the final name, and the directory
  * synced: a name seen is a whole file. Names that begin with a dot are the writer's unfinished ones. Blocks;
@@ -38,14 +38,23 @@ struct drop_file {
 
 /* Opens dir for the calls below. A descriptor, or negative errno. */
 MUST_USE int drop_open(const char *dir);
-/* Calls found for each candidate name, in no order, at most max of them; a name may be refused by drop_read.
- * The number of names, or negative errno. */
-MUST_USE int drop_list(int dirfd, size_t max, void (*found)(void *user, const char *name), void *user);
+/* The candidate names one by one, in no order: a place in the directory that survives the turns of a loop. A
+ * name may be refused by drop_read; files may come and go meanwhile. drop_walk_next: 1 and a name, 0 at the
+ * end, or negative errno. */
+struct drop_walk;
+MUST_USE int drop_walk_open(int dirfd, struct drop_walk **walk_out);
+MUST_USE int drop_walk_next(struct drop_walk *walk, char name_out[DROP_NAME_MAX + 1]);
+void drop_walk_close(struct drop_walk **walk);
+/* Calls found for each candidate name. The number of names, or negative errno. */
+MUST_USE int drop_list(int dirfd, void (*found)(void *user, const char *name), void *user);
 /* Reads the whole file into *content (cleared first). An enum drop_outcome, or negative errno; *file_out is
  * set on DROP_READ_OK, and also on DROP_READ_TOO_LARGE and DROP_READ_CHANGED (owner and size, for the log
  * line). */
 MUST_USE int drop_read(
 	int dirfd, const char *name, uint64_t max_bytes, struct buf *content, struct drop_file *file_out);
+/* The same for the first max_bytes of the file at most, whatever its size: what its envelope begins with. */
+MUST_USE int drop_read_head(
+	int dirfd, const char *name, size_t max_bytes, struct buf *content, struct drop_file *file_out);
 /* Unlinks that file, if the name still means it, and syncs the directory. 0 (also when it is gone), or
  * negative errno. With sync false the caller removes several and calls file_sync_dir(dirfd) once. */
 MUST_USE int drop_remove(int dirfd, const struct drop_file *file, bool sync);

@@ -122,10 +122,63 @@ static void candidates_are_listed(void **state)
 	make_file("empty", "", 0600);
 	make_file("large", "", 0600);
 	make_file(".hidden", "", 0600);
-	assert_int_equal(drop_list(dir_fd, 100, count_names, &n), 3);
+	assert_int_equal(drop_list(dir_fd, count_names, &n), 3);
 	assert_int_equal(n, 3);
-	assert_int_equal(drop_list(dir_fd, 2, count_names, &n), 2);
+	assert_int_equal(n, 3);
 	assert_int_equal(drop_open("no-such-directory"), -ENOENT);
+}
+
+static void a_walk_survives_changes(void **state)
+{
+	static const char *const all[] = { "good", "empty", "large" };
+	char name[DROP_NAME_MAX + 1];
+	struct drop_walk *walk;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		make_file(all[i], "x", 0600);
+	assert_int_equal(drop_walk_open(dir_fd, &walk), 0);
+	while (drop_walk_next(walk, name) == 1) {
+		assert_int_equal(unlinkat(dir_fd, name, 0), 0); /* each is told, though it goes at once */
+		n++;
+	}
+	assert_int_equal(n, ARRAY_LEN(all));
+	assert_int_equal(drop_walk_next(walk, name), 0);
+	drop_walk_close(&walk);
+	assert_null(walk);
+	drop_walk_close(&walk);
+}
+
+static void the_head_is_read_alone(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t max;
+		int want;
+		const char *head;
+	} rows[] = {
+		{ "good", 4, DROP_READ_OK, "from" },
+		{ "good", 9, DROP_READ_OK, "from here" },
+		{ "good", 100, DROP_READ_OK, "from here" },
+		{ "empty", 100, DROP_READ_OK, "" },
+		{ "mode", 100, DROP_READ_NOT_OURS, "" },
+		{ ".hidden", 100, DROP_READ_NOT_OURS, "" },
+		{ "gone", 100, DROP_READ_GONE, "" },
+	};
+	struct buf content = BUF_INIT(100);
+
+	make_file("good", "from here", 0600);
+	make_file("empty", "", 0600);
+	make_file("mode", "x", 0620);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct drop_file file = { .bytes = 77 };
+		assert_int_equal(
+			drop_read_head(dir_fd, rows[i].name, rows[i].max, &content, &file), rows[i].want);
+		assert_slice_equal(buf_slice(&content), slice_of(rows[i].head));
+		if (rows[i].want == DROP_READ_OK)
+			assert_int_equal(file.bytes, strcmp(rows[i].name, "good") == 0 ? 9 : 0);
+	}
+	buf_free(&content);
 }
 
 static void only_the_file_that_was_read_is_removed(void **state)
@@ -153,7 +206,7 @@ static void bad_files_are_set_aside(void **state)
 	make_file("good", "junk", 0600);
 	assert_int_equal(drop_set_aside(dir_fd, "good"), 0);
 	assert_int_equal(faccessat(dir_fd, ".bad-good", F_OK, 0), 0);
-	assert_int_equal(drop_list(dir_fd, 100, count_names, &n), 0);
+	assert_int_equal(drop_list(dir_fd, count_names, &n), 0);
 	assert_int_equal(drop_set_aside(dir_fd, "../x"), -EINVAL);
 }
 
@@ -164,6 +217,8 @@ int main(void)
 		TEST(files_are_read_whole),
 		TEST(nothing_else_is_opened),
 		TEST(candidates_are_listed),
+		TEST(a_walk_survives_changes),
+		TEST(the_head_is_read_alone),
 		TEST(only_the_file_that_was_read_is_removed),
 		TEST(bad_files_are_set_aside),
 	};
