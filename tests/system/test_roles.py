@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The supervisor: roles that die come back, mail flows on, stop and reload are orderly, one daemon per place."""
+import ctypes
 import os
 import re
 import signal
@@ -42,6 +43,46 @@ def test_mail_flows_after_a_role_was_killed(postrider_with, role):
     by_smtp(sandbox, "by SMTP")
     arrived(sandbox, "before", "by sendmail", "by SMTP")
     sandbox.wait_ready(role)
+
+
+SYS_PIDFD_GETFD = 438
+CONTROL = 3  # a role's channel to the supervisor
+
+
+def cut_channels(pid):
+    """All connections of a process, but not the one to the supervisor; how many there were."""
+    n, pidfd = 0, os.pidfd_open(pid)
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        if int(entry.name) <= CONTROL or not os.readlink(entry.path).startswith("socket:"):
+            continue
+        fd = ctypes.CDLL(None, use_errno=True).syscall(SYS_PIDFD_GETFD, pidfd, int(entry.name), 0)
+        if fd < 0:
+            pytest.skip(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+        with socket.socket(fileno=fd) as ours:
+            if not ours.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                ours.shutdown(socket.SHUT_RDWR)
+                n += 1
+    os.close(pidfd)
+    return n
+
+
+@pytest.mark.parametrize("role", ["queue", "lookup", "log"])
+def test_a_channel_that_is_lost_between_living_roles_comes_back(postrider_with, role):
+    sandbox = postrider_with({"queue.retry_min": "1s"})
+    before = sandbox.processes()
+    [pid] = sandbox.role_pids(role)
+    lost = r"lost their channel; they get another"
+    n_channels = cut_channels(pid)
+    sandbox.wait_log(lost, n_channels)  # for each of them, though both ends report it
+    by_smtp(sandbox, "by SMTP")
+    sandbox.sendmail("payam", "user1", message="Subject: by sendmail\n\n")
+    arrived(sandbox, "by SMTP", "by sendmail")
+    assert cut_channels(pid) == n_channels
+    sandbox.wait_log(lost, 2 * n_channels)
+    by_smtp(sandbox, "again")
+    arrived(sandbox, "again")
+    assert len(re.findall(lost, sandbox.log())) == 2 * n_channels
+    assert before.items() <= sandbox.processes().items()
 
 
 def test_a_killed_role_is_in_the_log(sandbox):
@@ -107,6 +148,19 @@ def test_a_broken_configuration_at_reload_keeps_what_runs(sandbox):
     assert f"postrider.conf:{good.count(chr(10)) + 1}: " in sandbox.stderr()
     sandbox.sendmail("payam", "user1")
     sandbox.wait_messages("user1")
+
+
+def test_a_reload_reaches_a_role_that_is_starting(postrider_with):
+    """It was started with the old text, and is told when it is ready."""
+    sandbox = postrider_with({"smtpd.processes": "1"})
+    sandbox.expect_error(KILLED)
+    sandbox.configure({"smtpd.processes": "1", "message.max_size": "12345678"})
+    sandbox.kill_role("smtpd")
+    os.kill(sandbox.daemon.pid, signal.SIGHUP)
+    sandbox.wait_log("configuration reloaded")
+    with sandbox.smtp() as client:
+        client.ehlo()
+        assert client.esmtp_features["size"] == "12345678"
 
 
 def test_a_broken_configuration_at_start(keeper):
