@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "config/checks.h"
 #include "config/host.h"
 #include <fcntl.h>
 
@@ -93,6 +94,8 @@ static bool setting_assign(
 			(void)snprintf(why, why_size, "contains a NUL byte");
 			return false;
 		}
+		if (!setting_check(s, value, why, why_size))
+			return false;
 		*field = slice_dup(value);
 		mem_free(old);
 		return true;
@@ -191,7 +194,7 @@ struct parser {
 	struct slice section;
 	unsigned line;
 	bool failed;
-	bool *seen; /* per setting */
+	unsigned *seen; /* per setting: its line, 0: not set */
 	config_report report;
 	void *user;
 };
@@ -249,7 +252,7 @@ static void parse_setting(struct parser *p, struct slice line)
 			complain(p, "%s.%s is set twice", s->section, s->name);
 		else if (!setting_assign(p->config, s, value, why, sizeof(why)))
 			complain(p, "%s.%s %s", s->section, s->name, why);
-		p->seen[i] = true;
+		p->seen[i] = p->line;
 		return;
 	}
 	const struct setting *near = setting_nearest(p->section, name);
@@ -258,6 +261,34 @@ static void parse_setting(struct parser *p, struct slice line)
 			SLICE_ARG(p->section), near->name, near->section);
 	else
 		complain(p, "unknown setting %.*s in [%.*s]", SLICE_ARG(name), SLICE_ARG(p->section));
+}
+
+static unsigned line_of(const struct parser *p, size_t field)
+{
+	for (size_t i = 0; i < n_settings; i++)
+		if (settings[i].offset == field)
+			return p->seen[i];
+	return 0;
+}
+
+/* Settings that bound each other: told with the line of the last that was set. */
+static void check_order(struct parser *p)
+{
+	static const struct {
+		size_t least, most;
+		const char *words;
+	} rows[] = {
+		{ offsetof(struct config, queue_retry_min), offsetof(struct config, queue_retry_max),
+			"queue.retry_min must not be above queue.retry_max" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *at = (const char *)p->config;
+		if (*(const uint64_t *)(at + rows[i].least) <= *(const uint64_t *)(at + rows[i].most))
+			continue;
+		p->line = MAX(line_of(p, rows[i].least), line_of(p, rows[i].most));
+		complain(p, "%s", rows[i].words);
+	}
 }
 
 static struct config *config_new(void)
@@ -274,7 +305,7 @@ static struct config *config_new(void)
 struct config *config_parse(struct slice text, config_report report, void *user)
 {
 	struct config *c = config_new();
-	auto_free bool *seen = mem_new_array(n_settings, sizeof(*seen));
+	auto_free unsigned *seen = mem_new_array(n_settings, sizeof(*seen));
 	struct parser p = {
 		.config = c, .section = SLICE("main"), .seen = seen, .report = report, .user = user
 	};
@@ -294,6 +325,8 @@ struct config *config_parse(struct slice text, config_report report, void *user)
 		else
 			parse_setting(&p, line);
 	}
+	if (!p.failed)
+		check_order(&p);
 	if (p.failed) {
 		config_free(&c);
 		return NULL;
@@ -371,10 +404,14 @@ void config_complete(struct config *c, const struct paths *paths)
 	c->paths = *paths;
 	if (!*c->main_host_name) {
 		host_fqdn(name, sizeof(name));
+		if (!setting_is_own_domain(
+			    slice_of(name))) /* what we make up must pass as if it was written */
+			(void)snprintf(name, sizeof(name), "localhost.localdomain");
 		complete(&c->main_host_name, name);
 	}
 	if (!*c->main_origin) {
-		if (!host_mailname(paths->mailname_file, name, sizeof(name)))
+		if (!host_mailname(paths->mailname_file, name, sizeof(name)) ||
+			!setting_is_own_domain(slice_of(name)))
 			(void)snprintf(name, sizeof(name), "%s", c->main_host_name);
 		complete(&c->main_origin, name);
 	}

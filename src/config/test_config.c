@@ -60,6 +60,26 @@ static void names_each_mistake(void **state)
 		{ "nonsense\n", 1, "expected [section] or name = value" },
 		{ "[main]\nnode = 256\n", 2, "must be from 0 to 255, not 256" },
 		{ "[]\n", 1, "unknown section []" },
+		{ "[log]\nlevel = verbose\n", 2,
+			"log.level must be error, warning, info or debug, not \"verbose\"" },
+		{ "[log]\nlevel =\n", 2, "log.level must be" },
+		{ "[log]\ntarget = mail.log\n", 2, "log.target must be auto, syslog, stderr or a path" },
+		{ "[main]\nhost_name = mx example\n", 2, "main.host_name must be a host name" },
+		{ "[main]\norigin = user@example.org\n", 2, "main.origin must be a domain" },
+		{ "[main]\norigin = example..org\n", 2, "main.origin must be a domain" },
+		{ "[main]\norigin = [192.0.2.1]\n", 2, "main.origin must be a domain" },
+		{ "[main]\nlocal_domains = a.example, @b.example\n", 2, "not \"@b.example\"" },
+		{ "[relay]\nhost = [relay.example\n", 2, "relay.host must be [HOST]:PORT or a domain" },
+		{ "[relay]\nhost = [relay.example]587\n", 2, "relay.host must be" },
+		{ "[relay]\nhost = relay.example:smtp\n", 2, "relay.host must be" },
+		{ "[relay]\nhost = relay.example:0\n", 2, "relay.host must be" },
+		{ "[relay]\nhost = a.example b.example\n", 2, "relay.host must be" },
+		{ "[smtpd]\ntrusted_networks = 127.0.0.0/8 192.0.2/24\n", 2, "not \"192.0.2/24\"" },
+		{ "[smtpd]\ntrusted_networks = 192.0.2.0/33\n", 2, "not \"192.0.2.0/33\"" },
+		{ "[smtpd]\n\nlisten = 127.0.0.1:25 localhost:26\n", 3, "not \"localhost:26\"" },
+		{ "[smtpd]\nlisten = 127.0.0.1:65536\n", 2, "smtpd.listen must be a list of ADDRESS:PORT" },
+		{ "[queue]\nretry_min = 5h\n", 2, "queue.retry_min must not be above queue.retry_max" },
+		{ "[queue]\nretry_max = 10s\nretry_min = 11s\n[log]\n", 3, "must not be above" },
 	};
 
 	(void)state;
@@ -69,6 +89,39 @@ static void names_each_mistake(void **state)
 		assert_int_equal(c.line, rows[i].line);
 		if (!strstr(c.text, rows[i].words))
 			fail_msg("row %zu: got \"%s\", want \"%s\"", i, c.text, rows[i].words);
+	}
+}
+
+static void accepts_every_good_form(void **state)
+{
+	static const char *const rows[] = {
+		"[log]\nlevel = Debug\n",
+		"[log]\ntarget = /var/log/mail.log\n",
+		"[log]\ntarget = stderr\n",
+		"[main]\nhost_name = host\norigin = my_host.example\n",
+		"[main]\nhost_name =\norigin =\n",
+		"[main]\nlocal_domains = b\303\274cher.example, a.example\n",
+		"[relay]\nhost = [127.0.0.1]:2525\n",
+		"[relay]\nhost = [IPv6:2001:db8::1]\n",
+		"[relay]\nhost = [::1]:25\n",
+		"[relay]\nhost = [mx.example.]\n",
+		"[relay]\nhost = relay.example:587\n",
+		"[relay]\nhost = b\303\274cher.example\n",
+		"[relay]\nhost =\n",
+		"[smtpd]\ntrusted_networks = 192.0.2.1, [2001:db8::]/32 ::1 2001:db8::/128\n",
+		"[smtpd]\ntrusted_networks =\n",
+		"[smtpd]\nlisten = 25 127.0.0.1:0, [::]:65535 :2525\n",
+		"[smtpd]\nlisten =\n",
+		"[queue]\nretry_min = 10s\nretry_max = 10s\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct complaint c = { 0 };
+		struct config *cfg = config_parse(slice_of(rows[i]), note, &c);
+		if (!cfg)
+			fail_msg("row %zu: %s", i, c.text);
+		config_free(&cfg);
 	}
 }
 
@@ -163,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts_good_files),
 		cmocka_unit_test(names_each_mistake),
+		cmocka_unit_test(accepts_every_good_form),
 		cmocka_unit_test(tells_all_mistakes_at_once),
 		cmocka_unit_test(every_default_is_valid),
 		cmocka_unit_test(completion_survives_a_second_parse),
