@@ -15,10 +15,12 @@
 
 #define GATHER_BYTES (4 * 1024 * 1024) /* unwritten lines before new ones are dropped */
 #define ROTATION_LOOK_MS 1000
+#define LAST_TURNS 3
 
 enum log_target { TARGET_FILE, TARGET_SYSLOG, TARGET_STDERR };
 
 static struct {
+	struct role_process *rp;
 	enum log_target target;
 	char path[PATH_MAX];
 	int fd;
@@ -29,6 +31,9 @@ static struct {
 	char host[256];
 	uv_prepare_t turn;
 	uv_timer_t rotation;
+	uv_check_t last_turns; /* from the order to stop on */
+	uv_idle_t no_sleep;
+	unsigned n_last_turns;
 } logd = { .fd = -1 };
 
 /* ---- targets ---- */
@@ -69,6 +74,7 @@ static int logd_before_jail(struct role_process *rp)
 	struct stat st;
 	int r;
 
+	logd.rp = rp;
 	(void)snprintf(logd.path, sizeof(logd.path), "%s", c->paths.log_file);
 	(void)snprintf(logd.host, sizeof(logd.host), "%.*s", (int)strcspn(c->main_host_name, "."),
 		c->main_host_name);
@@ -145,62 +151,98 @@ static const char *level_prefix(uint8_t level)
 	return level == LOG_LEVEL_ERROR ? "error: " : level == LOG_LEVEL_WARNING ? "warning: " : "";
 }
 
-static void send_syslog(
-	struct role_process *rp, const struct msg_LOG_LINE *m, const char *tag, struct slice text)
+struct line {
+	uint8_t level; /* enum log_level; of whom we do not trust */
+	uint64_t wall_us;
+	const char *tag;
+	uint32_t pid;
+	struct slice text;
+};
+
+/* False: syslogd does not take it now. */
+static bool send_syslog(const struct line *l)
 {
 	static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
-	char line[LIMIT_LOG_LINE + 128];
-	int n = snprintf(line, sizeof(line), "<%d>%s postrider/%s[%u]: %s%.*s",
-		LOG_MAIL | priorities[m->level % ARRAY_LEN(priorities)], time_stamp(m->wall_us), tag, m->pid,
-		level_prefix(m->level), SLICE_ARG(text));
+	char text[LIMIT_LOG_LINE + 128];
+	int n = snprintf(text, sizeof(text), "<%d>%s postrider/%s[%u]: %s%.*s",
+		LOG_MAIL | priorities[l->level % ARRAY_LEN(priorities)], time_stamp(l->wall_us), l->tag,
+		l->pid, level_prefix(l->level), SLICE_ARG(l->text));
 
-	if (send(logd.fd, line, MIN((size_t)n, sizeof(line) - 1), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return;
-	logd.dropped++;
+	if (send(logd.fd, text, MIN((size_t)n, sizeof(text) - 1), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
 	if (errno == ECONNREFUSED || errno == ENOTCONN || errno == ECONNRESET)
-		role_exit(rp, 0); /* syslogd was restarted; we cannot connect from the jail, but the next
-				     process can */
+		role_exit(logd.rp, 0); /* syslogd was restarted; we cannot connect from the jail, but the
+					  next process can */
+	return false;
+}
+
+/* False: too much is unwritten. */
+static bool gather(const struct line *l)
+{
+	size_t before = logd.lines.len;
+
+	buf_printf(&logd.lines, "%s %s postrider/%s[%u]: %s", time_stamp(l->wall_us), logd.host, l->tag,
+		l->pid, level_prefix(l->level));
+	buf_append(&logd.lines, l->text);
+	buf_append_byte(&logd.lines, '\n');
+	if (buf_ok(&logd.lines))
+		return true;
+	logd.lines.failed = false;
+	logd.lines.len = before;
+	return false;
+}
+
+static bool put_line(const struct line *l)
+{
+	return logd.target == TARGET_SYSLOG ? send_syslog(l) : gather(l);
+}
+
+static bool put_own_line(enum log_level level, struct slice text)
+{
+	return put_line(&(struct line){ .level = (uint8_t)level,
+		.wall_us = clock_wall_us(),
+		.tag = role_name(ROLE_LOG),
+		.pid = logd.rp->pid,
+		.text = text });
+}
+
+static void tell_dropped(void)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%" PRIu64 " log lines were dropped", logd.dropped);
+
+	if (put_own_line(LOG_LEVEL_WARNING, (struct slice){ text, (size_t)n }))
+		logd.dropped = 0;
 }
 
 static void on_log_line(struct channel *ch, const union msg_any *any, int *fd)
 {
 	const struct msg_LOG_LINE *m = &any->LOG_LINE;
-	const char *tag = ch->peer == ROLE_SUPERVISOR ? "postriderd" : role_name(ch->peer);
 	char clean[LIMIT_LOG_LINE];
-	struct slice text = one_line(m->line, clean);
 
 	(void)fd;
-	if (logd.target == TARGET_SYSLOG) {
-		send_syslog(role_of(ch), m, tag, text);
-		return;
-	}
-	buf_printf(&logd.lines, "%s %s postrider/%s[%u]: %s", time_stamp(m->wall_us), logd.host, tag, m->pid,
-		level_prefix(m->level));
-	buf_append(&logd.lines, text);
-	buf_append_byte(&logd.lines, '\n');
-	if (!buf_ok(&logd.lines)) {
-		size_t whole = slice_rfind(buf_slice(&logd.lines), '\n');
-		logd.lines.failed = false;
-		logd.lines.len = whole < logd.lines.len ? whole + 1 : 0;
-		logd.dropped++;
-	}
+	logd.dropped += !put_line(&(struct line){ .level = m->level,
+		.wall_us = m->wall_us,
+		.tag = ch->peer == ROLE_SUPERVISOR ? "postriderd" : role_name(ch->peer),
+		.pid = m->pid,
+		.text = one_line(m->line, clean) });
+}
+
+static void write_gathered(void)
+{
+	ssize_t n = logd.lines.len ? write(logd.fd, logd.lines.at, logd.lines.len) : 0;
+
+	if (n > 0)
+		buf_drop_front(&logd.lines, (size_t)n);
 }
 
 static void on_turn(uv_prepare_t *handle)
 {
-	ssize_t n;
-
 	(void)handle;
-	if (logd.lines.len == 0)
-		return;
-	n = write(logd.fd, logd.lines.at, logd.lines.len);
-	if (n > 0)
-		buf_drop_front(&logd.lines, (size_t)n);
+	write_gathered();
 	if (logd.dropped && logd.lines.len == 0) {
-		buf_printf(&logd.lines,
-			"%s %s postrider/log[%d]: warning: %" PRIu64 " log lines were dropped\n", logd.stamp,
-			logd.host, (int)getpid(), logd.dropped);
-		logd.dropped = 0;
+		tell_dropped();
+		write_gathered();
 	}
 }
 
@@ -208,6 +250,7 @@ static void on_turn(uv_prepare_t *handle)
 
 static int logd_after_jail(struct role_process *rp)
 {
+	CHECK(uv_check_init(rp->loop, &logd.last_turns) == 0 && uv_idle_init(rp->loop, &logd.no_sleep) == 0);
 	CHECK(uv_prepare_init(rp->loop, &logd.turn) == 0);
 	CHECK(uv_prepare_start(&logd.turn, on_turn) == 0);
 	if (logd.target == TARGET_FILE) {
@@ -222,8 +265,7 @@ static int logd_after_jail(struct role_process *rp)
 static void log_to_own_lines(enum log_level level, struct slice line, void *user)
 {
 	(void)user;
-	buf_printf(&logd.lines, "%s %s postrider/log[%d]: %s%.*s\n", time_stamp(clock_wall_us()), logd.host,
-		(int)getpid(), level_prefix((uint8_t)level), SLICE_ARG(line));
+	logd.dropped += !put_own_line(level, line);
 }
 
 static void logd_on_peer(struct role_process *rp, struct channel *ch)
@@ -232,13 +274,26 @@ static void logd_on_peer(struct role_process *rp, struct channel *ch)
 	log_set_sink(log_to_own_lines, NULL);
 }
 
+static void on_no_sleep(uv_idle_t *handle)
+{
+	(void)handle; /* that it is active is enough */
+}
+
+static void on_last_turn(uv_check_t *handle)
+{
+	(void)handle;
+	if (++logd.n_last_turns < LAST_TURNS)
+		return;
+	on_turn(NULL);
+	role_exit(logd.rp, 0);
+}
+
+/* Last words of the others are in our channels: a few more turns read them, then we are done. */
 static void logd_on_stop(struct role_process *rp)
 {
-	/* Last words of the others are in our channels: one more turn reads them, then we are done. */
-	for (int i = 0; i < 3; i++)
-		(void)uv_run(rp->loop, UV_RUN_NOWAIT);
-	on_turn(NULL);
-	role_exit(rp, 0);
+	(void)rp;
+	CHECK(uv_idle_start(&logd.no_sleep, on_no_sleep) == 0);
+	CHECK(uv_check_start(&logd.last_turns, on_last_turn) == 0);
 }
 
 static const msg_handler handlers[MSG_TYPE_COUNT] = { [MSG_LOG_LINE] = on_log_line };
