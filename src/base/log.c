@@ -30,15 +30,18 @@ bool log_wants(enum log_level level)
 	return level <= least;
 }
 
-static bool is_control(char c)
+/* C0, DEL, and C1, which terminals obey too: as UTF-8 (C2 80..9F) or as a byte that continues nothing. */
+static bool is_control(struct slice s, size_t i)
 {
-	return (unsigned char)c < 0x20 || c == 0x7f;
+	unsigned char c = (unsigned char)s.at[i], before = i ? (unsigned char)s.at[i - 1] : 0;
+
+	return c < 0x20 || c == 0x7f || (c >= 0x80 && c <= 0x9f && (before < 0x80 || before == 0xc2));
 }
 
 static void log_escape(struct slice in, struct buf *out)
 {
 	for (size_t i = 0; i < in.len; i++) {
-		if (is_control(in.at[i]))
+		if (is_control(in, i))
 			buf_printf(out, "\\x%02x", (unsigned char)in.at[i]);
 		else
 			buf_append_byte(out, in.at[i]);
@@ -60,7 +63,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_end(args);
 	line = buf_ok(&text) ? buf_slice(&text) : SLICE("(a log line was too long)");
 	for (size_t i = 0; i < line.len && !has_control; i++)
-		has_control = is_control(line.at[i]);
+		has_control = is_control(line, i);
 	if (has_control) {
 		log_escape(line, &clean);
 		line = buf_slice(&clean);

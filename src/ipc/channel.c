@@ -110,11 +110,14 @@ static void receive_control(struct channel *ch, struct msghdr *mh)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
 		if (c->cmsg_level != SOL_SOCKET)
 			continue;
-		if (c->cmsg_type == SCM_CREDENTIALS && ch->peer_uid == (uid_t)-1) {
+		if (c->cmsg_type == SCM_CREDENTIALS) {
 			struct ucred cred;
 			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-			ch->peer_uid = cred.uid;
-			ch->peer_pid = cred.pid;
+			if (ch->peer_uid == (uid_t)-1)
+				ch->peer_uid = cred.uid;
+			/* A socket can be handed on, and one byte of a privileged program's must not lend its
+			 * uid to what others write behind it. */
+			ch->is_mixed |= ch->peer_uid != cred.uid;
 		} else if (c->cmsg_type == SCM_RIGHTS) {
 			size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 			for (size_t i = 0; i < n; i++) {
@@ -159,6 +162,10 @@ static int channel_receive(struct channel *ch)
 		return -1;
 	}
 	receive_control(ch, &mh);
+	if (ch->is_mixed) {
+		channel_fail(ch, "bytes of several users");
+		return -1;
+	}
 	buf_grew(&ch->in, (size_t)n);
 	return 1;
 }

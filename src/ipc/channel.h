@@ -36,8 +36,7 @@ struct channel {
 	unsigned instance; /* which of several peers of that role */
 	void *user;	   /* the owner's */
 	void *attached;	   /* the owner's too: what belongs to this one peer; NULL at first */
-	uid_t peer_uid;	   /* from SCM_CREDENTIALS of the first bytes; (uid_t)-1 until known */
-	pid_t peer_pid;
+	uid_t peer_uid;	   /* from SCM_CREDENTIALS, the same in all bytes; (uid_t)-1 until known */
 	const struct channel_hooks *hooks;
 	struct buf in, out;
 	int polled;	   /* what the loop watches; -1: something else for one turn */
@@ -51,6 +50,7 @@ struct channel {
 	} fds_out[8];
 	size_t n_fds_out;
 	const char *fail_why; /* to be told in the next turn */
+	bool is_mixed;	      /* bytes of another uid came */
 	bool is_congested, is_paused, is_closing, in_handler, free_later;
 };
 

@@ -3,7 +3,7 @@
  * scheduler.c - destinations take turns; a job is one message, one destination, some of its recipients; see
  * core.h
  *
- * Each destination (this host's mailboxes; or one next hop) has its own line and its own limit of jobs, so
+ * Each destination (a user of this host, or a next hop) has its own line and its own limit of jobs, so
  * that a slow one delays only itself. Content leaves with a job's first chunk; more is pulled by the
  * receiver.
  */
@@ -11,7 +11,9 @@
 #include "base/limits.h"
 #include "queue/core.h"
 
-#define LOCAL_JOBS 1000	     /* mailboxes are written in batches: the more at once, the fewer syncs */
+#define LOCAL_JOBS 5000 /* in all */
+#define LOCAL_JOBS_OF_USER                                                                                   \
+	100 /* mailboxes are written in batches; one that is locked stops only its own mail */
 #define LOCAL_RECIPIENTS 100 /* of one local job */
 
 struct destination {
@@ -136,8 +138,7 @@ static bool can_share(const struct delivery *v, const struct recipient *r)
 void scheduler_add(struct message *m, struct recipient *r)
 {
 	bool is_remote = r->leaf == LEAF_REMOTE;
-	struct destination *d =
-		destination_get(is_remote ? ROLE_SMTP : ROLE_LOCAL, is_remote ? r->user : SLICE("local"));
+	struct destination *d = destination_get(is_remote ? ROLE_SMTP : ROLE_LOCAL, r->user);
 	struct delivery *v = list_empty(&d->deliveries)
 		? NULL
 		: CONTAINER_OF(d->deliveries.prev, struct delivery, in_line);
@@ -310,7 +311,7 @@ static bool destination_has_room(const struct destination *d)
 	const struct config *c = queue.rp->config;
 
 	if (d->role == ROLE_LOCAL)
-		return d->n_jobs < LOCAL_JOBS;
+		return d->n_jobs < LOCAL_JOBS_OF_USER && sched.n_jobs - sched.n_remote_jobs < LOCAL_JOBS;
 	return d->n_jobs < c->smtp_destination_concurrency && sched.n_remote_jobs < c->smtp_max_connections;
 }
 
