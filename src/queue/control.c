@@ -53,11 +53,6 @@ static struct client_state *client_of(const struct channel *ch)
 	return ch->user;
 }
 
-static bool is_administrator(uid_t uid)
-{
-	return uid == 0 || (*queue.rp->config->paths.sandbox && uid == getuid());
-}
-
 static size_t clients_of(uid_t uid)
 {
 	size_t n = 0;
@@ -88,7 +83,7 @@ static void on_hello(struct channel *ch, const union msg_any *m, int *fd)
 			"security.accept_unmapped");
 		return;
 	}
-	if (!is_administrator(ch->peer_uid) && clients_of(ch->peer_uid) > CLIENTS_PER_UID) {
+	if (!control_is_administrator(ch->peer_uid) && clients_of(ch->peer_uid) > CLIENTS_PER_UID) {
 		reply(ch, 0, EX_TEMPFAIL, "too many connections of this user");
 		return;
 	}
@@ -97,37 +92,6 @@ static void on_hello(struct channel *ch, const union msg_any *m, int *fd)
 		.host = slice_of(queue.rp->config->main_host_name));
 	c->is_greeted = true;
 	intake_peer(ch);
-}
-
-/* ---- submission limits per user ---- */
-
-struct submitter {
-	struct table_node node;
-	uid_t uid;
-	uint64_t minute_ms, n;
-};
-static struct table submitters;
-
-bool control_may_submit(uid_t uid)
-{
-	uint64_t now = clock_mono_ms(), hash = table_hash_u64(uid);
-	struct submitter *s = NULL;
-
-	if (is_administrator(uid))
-		return true;
-	for (struct table_node *n = table_first(&submitters, hash); n && !s; n = table_next(n, hash))
-		if (CONTAINER_OF(n, struct submitter, node)->uid == uid)
-			s = CONTAINER_OF(n, struct submitter, node);
-	if (!s) {
-		s = mem_new(sizeof(*s));
-		s->uid = uid;
-		table_insert(&submitters, &s->node, hash);
-	}
-	if (now - s->minute_ms > 60000) {
-		s->minute_ms = now;
-		s->n = 0;
-	}
-	return s->n++ < queue.rp->config->queue_max_per_uid;
 }
 
 /* ---- submission ---- */
@@ -485,7 +449,7 @@ static void on_act(struct channel *ch, const union msg_any *any, int *fd)
 		return;
 	}
 	/* Anyone may ask for another attempt, as with the peers' sendmail -q; other acts change mail. */
-	if (!is_flush && a->action != QUEUE_ACT_FLUSH_ID && !is_administrator(ch->peer_uid)) {
+	if (!is_flush && a->action != QUEUE_ACT_FLUSH_ID && !control_is_administrator(ch->peer_uid)) {
 		reply(ch, a->request, EX_NOPERM, "only root may do this");
 		return;
 	}

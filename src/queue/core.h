@@ -121,6 +121,9 @@ void intake_stop(void); /* aborts what is being received from commands */
 /* ---- control.c: sendmail, mailq, postrider ---- */
 void control_listen(int fd); /* takes fd */
 void control_start(void);    /* commands are served once there is a listener, and queue ids to give */
-/* queue.max_per_uid: counts one more mail of that user; root is exempt. */
-MUST_USE bool control_may_submit(uid_t uid);
 void control_message_leaves(const struct message *m); /* while it is still in queue.all */
+
+/* ---- permission.c: what a user may do ---- */
+bool control_is_administrator(uid_t uid); /* root; in sandbox mode its user */
+/* queue.max_per_uid: counts one more mail of that user; administrators are exempt. */
+MUST_USE bool control_may_submit(uid_t uid);
