@@ -76,7 +76,8 @@ static _Noreturn void exec_rebuild(const struct supervisor *s, int out)
 	int binary = fcntl(s->binary_fd, F_DUPFD_CLOEXEC, 10);
 
 	(void)snprintf(sandbox, sizeof(sandbox), "--sandbox=%s", s->paths.sandbox);
-	if (binary < 0 || dup2(out, STDOUT_FILENO) < 0)
+	/* A group of its own: the process that parses for it ends with it. */
+	if (setpgid(0, 0) < 0 || binary < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(71);
 	(void)fexecve(binary, argv, envp);
 	_exit(71);
@@ -100,6 +101,8 @@ static int rebuild_fork(struct supervisor *s)
 	}
 	watch.rebuild_pid = pid;
 	watch.rebuild_out = fds[0];
+	/* Whoever else holds the other end, we do not wait for. */
+	(void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
@@ -122,7 +125,7 @@ static void rebuild_look(void)
 	if (watch.is_rebuild_overdue || clock_mono_ms() - watch.rebuild_started_ms < REBUILD_MS)
 		return;
 	watch.is_rebuild_overdue = true;
-	(void)kill(watch.rebuild_pid, SIGKILL); /* SIGCHLD follows */
+	(void)kill(-watch.rebuild_pid, SIGKILL); /* SIGCHLD follows */
 }
 
 bool watch_is_rebuilding(void)

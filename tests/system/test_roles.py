@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -161,6 +162,28 @@ def test_a_reload_reaches_a_role_that_is_starting(postrider_with):
     with sandbox.smtp() as client:
         client.ehlo()
         assert client.esmtp_features["size"] == "12345678"
+
+
+def test_who_does_not_stop_to_be_renewed_is_killed(sandbox):
+    sandbox.expect_error(KILLED)
+    [pid] = sandbox.role_pids("smtp")
+    os.kill(pid, signal.SIGSTOP)
+    sandbox.write(sandbox.etc / "resolv.conf", "nameserver 127.0.0.9\n")
+    sandbox.wait_log("the smtp role reads them anew")
+    wait_for(lambda: f"smtp[{pid}] does not stop; killed" in sandbox.log(), "the end of the patience", 30)
+    sandbox.wait_ready("smtp")
+
+
+def test_an_edit_during_a_rebuild_of_the_aliases_is_not_overlooked(sandbox):
+    good = sandbox.aliases_file.read_text()
+    big = good + "".join(f"name{n}: payam\n" for n in range(100_000))  # so that it can be met at work
+    sandbox.write(sandbox.aliases_file, big)
+    pids = wait_for(lambda: sandbox.role_pids("alias-rebuild"), "a rebuild")
+    sandbox._kill(pids, signal.SIGSTOP)
+    sandbox.write(sandbox.aliases_file, good + "late: user1\n")
+    time.sleep(3)  # longer than it takes to be seen
+    sandbox._kill(pids, signal.SIGCONT)
+    wait_for(lambda: sandbox.sendmail("payam", "late") and sandbox.messages("user1"), "the late alias")
 
 
 def test_a_broken_configuration_at_start(keeper):
