@@ -20,12 +20,22 @@ static struct role_process role; /* one per process */
 
 /* ---- log ---- */
 
+#define EARLY_LINES_BYTES (256 * 1024)
+
 static void log_to_role(enum log_level level, struct slice line, void *user)
 {
 	struct role_process *rp = user;
 
-	if (!rp->log) {
+	if (!rp->log) { /* kept until there is a log; and shown, should there never be one */
 		(void)fprintf(stderr, "postrider/%s: %.*s\n", role_name(rp->hooks->role), SLICE_ARG(line));
+		msg_encode(&rp->early_lines, MSG_LOG_LINE,
+			&(struct msg_LOG_LINE){ .level = (uint8_t)level,
+				.wall_us = clock_wall_us(),
+				.pid = rp->pid,
+				.line = line },
+			0);
+		rp->log_dropped += !buf_ok(&rp->early_lines);
+		rp->early_lines.failed = false; /* the first ones matter most */
 		return;
 	}
 	if (channel_unsent(rp->log) > LIMIT_CHANNEL_OUT / 2) {
@@ -41,6 +51,22 @@ static void log_to_role(enum log_level level, struct slice line, void *user)
 	}
 	SEND(rp->log, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(), .pid = rp->pid,
 		.line = line);
+}
+
+/* The log role has come: it gets what was said before. */
+static void log_early_lines(struct role_process *rp)
+{
+	struct slice rest = buf_slice(&rp->early_lines);
+	struct msg_header h;
+	union msg_any m;
+
+	while (rest.len && msg_header_decode(rest, &h)) {
+		rest = slice_from(rest, MSG_HEADER_BYTES);
+		CHECK(msg_decode(h.type, slice_first(rest, h.length), &m));
+		channel_send(rp->log, MSG_LOG_LINE, &m.LOG_LINE);
+		rest = slice_from(rest, h.length);
+	}
+	buf_free(&rp->early_lines);
 }
 
 static enum log_level level_from_config(const struct config *c)
@@ -100,8 +126,10 @@ static void on_channel(struct channel *control, const union msg_any *m, int *fd)
 	}
 	rp->peers[peer][instance] = ch;
 	rp->serials[peer][instance] = m->CHANNEL.serial;
-	if (peer == ROLE_LOG)
+	if (peer == ROLE_LOG) {
 		rp->log = ch;
+		log_early_lines(rp);
+	}
 	if (rp->hooks->on_peer)
 		rp->hooks->on_peer(rp, ch);
 }
@@ -356,6 +384,7 @@ int role_main(const struct role_hooks *hooks, int argc, char **argv)
 	rp->hooks = hooks;
 	rp->pid = (uint32_t)getpid();
 	rp->loop = uv_default_loop();
+	rp->early_lines = BUF_INIT(EARLY_LINES_BYTES);
 	log_set_sink(log_to_role, rp);
 	merge_handlers(hooks);
 	(void)signal(SIGPIPE, SIG_IGN);

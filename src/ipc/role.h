@@ -52,6 +52,7 @@ struct role_process {
 	struct channel *peers[ROLE_COUNT][ROLE_MAX_INSTANCES]; /* NULL: not there at the moment */
 	uint32_t serials[ROLE_COUNT][ROLE_MAX_INSTANCES]; /* of these channels, as the supervisor counts */
 	uint32_t pid;					  /* asked once: each log line carries it */
+	struct buf early_lines;				  /* said while there was no log */
 	uint64_t log_dropped;
 	int landlock_abi;
 	bool is_stopping;

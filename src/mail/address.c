@@ -41,7 +41,7 @@ static enum address_status address_check_8bit(struct slice text, unsigned flags)
 		return ADDRESS_OK;
 	if (!(flags & ADDRESS_UTF8))
 		return ADDRESS_NOT_ASCII;
-	return utf8_is_valid(text) ? ADDRESS_OK : ADDRESS_BAD_UTF8;
+	return utf8_is_valid(text) && !utf8_has_c1(text) ? ADDRESS_OK : ADDRESS_BAD_UTF8;
 }
 
 /* Length of a quoted string at the start of s, quotes included; 0 when it does not end or has a control. */

@@ -53,6 +53,14 @@ bool text_has_8bit(struct slice s)
 	return false;
 }
 
+bool utf8_has_c1(struct slice s)
+{
+	for (size_t i = 1; i < s.len; i++)
+		if ((unsigned char)s.at[i - 1] == 0xc2 && (unsigned char)s.at[i] <= 0x9f)
+			return true;
+	return false;
+}
+
 bool text_has_control(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++)

@@ -27,5 +27,6 @@ static inline bool char_is_atext(char c)
 /* Length of the UTF-8 character at the start of s (RFC 3629: no overlong forms, no surrogates); 0 if none. */
 size_t utf8_char_len(struct slice s);
 bool utf8_is_valid(struct slice s);
+bool utf8_has_c1(struct slice s); /* controls U+0080..U+009F, which terminals obey */
 bool text_has_8bit(struct slice s);
 bool text_has_control(struct slice s);

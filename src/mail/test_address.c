@@ -104,6 +104,7 @@ static void refuses_paths(void **state)
 		{ ROW("<\"\xc3\xbc\"@b>"), ADDRESS_NOT_ASCII },
 		{ ROW("<gr\xc3@b>"), ADDRESS_BAD_UTF8, ADDRESS_UTF8 },
 		{ ROW("<a\xc0\x80@b>"), ADDRESS_BAD_UTF8, ADDRESS_UTF8 },
+		{ ROW("<a\xc2\x9b@b>"), ADDRESS_BAD_UTF8, ADDRESS_UTF8 }, /* a control that terminals obey */
 		{ ROW("<a\xed\xa0\x80@b>"), ADDRESS_BAD_UTF8, ADDRESS_UTF8 },
 		{ ROW("<a\xf4\x90\x80\x80@b>"), ADDRESS_BAD_UTF8, ADDRESS_UTF8 },
 		{ ROW("<a" A64 A64 A64 A64 "@b>"), ADDRESS_LOCAL_TOO_LONG },

@@ -304,6 +304,8 @@ static void refuse_errno(struct intake *in, int error)
 {
 	if (error == -ENOSPC)
 		refuse(in, 452, "4.3.1", "Insufficient system storage");
+	else if (error == -EMSGSIZE || error == -E2BIG || error == -EFBIG)
+		refuse(in, 552, "5.3.4", "The envelope is too large");
 	else
 		refuse(in, 451, "4.3.0",
 			error == -ENOMEM ? "Out of memory, try again later" : "The queue cannot be written");

@@ -250,6 +250,10 @@ int send_run(const struct config *config, const struct sendmail_options *o)
 		program_complain("no recipient in \"%s\"", o->addresses[0]);
 		status = EX_USAGE;
 	}
+	if (status == EX_OK && s.n_rcpts > LIMIT_EXPANSION) {
+		program_complain("more than %d recipients; nothing was sent", LIMIT_EXPANSION);
+		status = EX_UNAVAILABLE;
+	}
 	if (status == EX_OK)
 		status = submission_send(&s);
 	submission_free(&s);
