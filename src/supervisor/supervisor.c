@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "config/directories.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -225,30 +226,67 @@ static void on_turn(uv_check_t *check)
 	on_all_ready(s);
 }
 
-/* The process that was called waits until mail is served, then leaves with the status that says so. */
-static bool go_background(int *status_out)
+/* What was said until now. */
+static void pass_on(int words)
 {
-	int fds[2];
-	pid_t pid;
-	char ok = 0;
+	char text[4096];
+	ssize_t n;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return false;
-	pid = fork();
-	if (pid < 0) {
-		(void)close(fds[0]);
-		(void)close(fds[1]);
-		return false;
+	while ((n = read(words, text, sizeof(text))) > 0)
+		(void)!write(STDERR_FILENO, text, (size_t)n); /* nobody to tell: then it is not told */
+}
+
+/* Says what the daemon says until it is ready, or has ended; the status to leave with. */
+static int wait_until_ready(int ready, int words)
+{
+	struct pollfd fds[] = { { .fd = ready, .events = POLLIN }, { .fd = words, .events = POLLIN } };
+	char ok;
+
+	(void)fcntl(words, F_SETFL, O_NONBLOCK);
+	while (fds[0].revents == 0) {
+		if (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
+			return 1;
+		pass_on(words);
+		if (fds[1].revents & POLLHUP)
+			fds[1].fd = -1;
 	}
-	if (pid > 0) {
-		(void)close(fds[1]);
-		*status_out = read(fds[0], &ok, 1) == 1 ? 0 : 1;
-		_exit(*status_out);
-	}
-	(void)close(fds[0]);
+	pass_on(words);
+	return read(ready, &ok, 1) == 1 ? 0 : 1;
+}
+
+/* Neither the daemon nor its roles hold the caller's terminal or pipe: who reads that would wait for their
+ * end. */
+static bool take_background(int ready, int words)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	bool is_done = null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(words, STDOUT_FILENO) >= 0 &&
+		dup2(words, STDERR_FILENO) >= 0;
+
+	cleanup_close(&null);
+	(void)close(words);
 	(void)setsid();
-	background_pipe = fds[1];
-	return true;
+	background_pipe = ready;
+	return is_done;
+}
+
+/* The process that was called waits until mail is served, then leaves with the status that says so. */
+static bool go_background(void)
+{
+	int ready[2], words[2];
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return false;
+	if (pipe2(words, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		return false; /* the process ends, and its pipes with it */
+	if (pid > 0) {
+		(void)close(ready[1]);
+		(void)close(words[1]);
+		_exit(wait_until_ready(ready[0], words[0]));
+	}
+	(void)close(ready[0]);
+	(void)close(words[0]);
+	return take_background(ready[1], words[1]);
 }
 
 static bool supervisor_prepare(struct supervisor *s, const struct paths *paths)
@@ -272,14 +310,13 @@ int supervisor_run(const struct paths *paths, bool background)
 {
 	struct supervisor *s = &supervisor;
 	static uv_check_t turn;
-	int status;
 
 	log_set_sink(log_to_log_role, s);
 	if (!*paths->sandbox && geteuid() != 0) {
 		log_error("must be started by root (or with --sandbox DIR by anyone)");
 		return 77;
 	}
-	if (background && !go_background(&status)) {
+	if (background && !go_background()) {
 		log_error("cannot go to the background: %s", strerror(errno));
 		return 71;
 	}

@@ -222,6 +222,23 @@ def test_background_returns_when_mail_is_served(keeper):
         system.postrider("stop")
 
 
+def test_background_holds_no_pipe_of_its_caller(keeper):
+    """As in `postriderd -b | tee log': the reader sees the end although daemon and roles live."""
+    system = keeper.add(Sandbox())
+    done = subprocess.run(system.command("root", ["postriderd", "-b", "--sandbox", system.dir]), env=system.env("root"),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout
+    assert system.processes()
+    system.postrider("stop")
+
+
+def test_background_says_why_it_does_not_start(keeper):
+    system = keeper.add(Sandbox())
+    system.configure({"main.node": "300"})
+    done = system.run("root", ["postriderd", "-b", "--sandbox", system.dir], check=False)
+    assert done.returncode == 1 and "postrider.conf" in done.stderr and "node" in done.stderr
+
+
 def test_the_service_manager_is_told(keeper):
     system = keeper.add(Sandbox())
     address = str(system.dir / "notify")
