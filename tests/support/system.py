@@ -245,7 +245,15 @@ class MailSystem:
         if self.daemon:
             self.daemon.wait(PATIENCE_S)
             self.daemon = None
-        wait_for(lambda: not any(self.path(f"/proc/{pid}").exists() for pid in pids), "the end of killed processes")
+        wait_for(lambda: all(self.is_gone(pid) for pid in pids), "the end of killed processes")
+
+    def is_gone(self, pid):
+        """Orphans may stay as zombies for some time, as long as the machine's first process takes to bury them."""
+        try:
+            state = self.path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            return state == "Z" and len(list(self.path(f"/proc/{pid}/task").iterdir())) == 1
+        except (FileNotFoundError, ProcessLookupError):
+            return True
 
     def role_pids(self, role):
         return [pid for pid, name in self.processes().items() if name == f"postriderd: {role}"]
