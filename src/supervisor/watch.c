@@ -125,6 +125,7 @@ static void rebuild_look(void)
 	if (watch.is_rebuild_overdue || clock_mono_ms() - watch.rebuild_started_ms < REBUILD_MS)
 		return;
 	watch.is_rebuild_overdue = true;
+	log_warning("rebuilding the alias table takes too long; the last good one stays in use");
 	(void)kill(-watch.rebuild_pid, SIGKILL); /* SIGCHLD follows */
 }
 
