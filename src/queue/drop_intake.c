@@ -27,6 +27,9 @@
 #define BACKLOG_BYTES (16ULL << 20) /* above this the disk is waited for */
 #define WAIT_MS 5		    /* for the disk */
 #define HEAD_BYTES 256		    /* the first two lines of a file with the longest id */
+#define DROP_ENVELOPE_BYTES                                                                                  \
+	(64 * 1024 * 1024) /* above what sendmail writes before the content; see ENVELOPE_BYTES of intake.c  \
+			    */
 #define UNFINISHED_S 86400 /* a file that its writer has not finished for so long has no writer any more */
 #define UID_UNMAPPED 65534 /* what the kernel reports for users of other namespaces */
 
@@ -139,7 +142,7 @@ static void drop_look(void)
 		log_error("the drop directory cannot be read: %s", strerror(-r));
 		return;
 	}
-	drop.text = BUF_INIT(queue.rp->config->message_max_size + 2 * LIMIT_HEADER);
+	drop.text = BUF_INIT(queue.rp->config->message_max_size + DROP_ENVELOPE_BYTES + LIMIT_HEADER);
 	step_after(0);
 }
 
@@ -186,9 +189,9 @@ static void on_drop_committed(void *user, int result)
 	list_remove(&d->in_committing);
 	if (result < 0) {
 		log_error("drop file %s: cannot be taken in yet: %s", d->file.name, strerror(-result));
+		intake_forget(d->m->submission, d->file.owner);
 	} else {
 		remove_taken(&d->file);
-		intake_remember(d->m->submission, d->file.owner);
 		queue_accepted(take_ptr(&d->m));
 	}
 	dropped_free(&d);
@@ -207,6 +210,7 @@ static void drop_commit(struct dropped *d)
 		recipient_view(&d->m->rcpts[i], &rcpts[i]);
 	drop.n_committing++;
 	list_push_back(&drop.committing, &d->in_committing);
+	intake_remember(d->m->submission, d->file.owner); /* another file may carry the same id */
 	spool_message_commit(content, &d->m->entry, &env, rcpts, d->m->n_rcpts, on_drop_committed, d);
 }
 
@@ -378,7 +382,8 @@ static uint64_t take_in(const char *name)
 
 	if (!head_is_wanted(name))
 		return 0;
-	r = drop_read(drop.dir, name, queue.rp->config->message_max_size + LIMIT_HEADER, &drop.text, &file);
+	r = drop_read(
+		drop.dir, name, queue.rp->config->message_max_size + DROP_ENVELOPE_BYTES, &drop.text, &file);
 	if (!was_read(name, r))
 		return 0;
 	status = drop_decode(buf_slice(&drop.text), &msg);
