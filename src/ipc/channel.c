@@ -103,6 +103,12 @@ static void channel_fail_later(struct channel *ch, const char *why)
 		list_push_back(&turn.dirty, &ch->dirty);
 }
 
+/* That the peer is gone is found by reading or by writing, whichever comes first. */
+static const char *why_closed(int error)
+{
+	return error == ECONNRESET || error == EPIPE ? "closed" : strerror(error);
+}
+
 /* ---- receiving ---- */
 
 static void receive_control(struct channel *ch, struct msghdr *mh)
@@ -158,7 +164,7 @@ static int channel_receive(struct channel *ch)
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
 	if (n <= 0) {
-		channel_fail(ch, n == 0 || errno == ECONNRESET ? "closed" : strerror(errno));
+		channel_fail(ch, n == 0 ? "closed" : why_closed(errno));
 		return -1;
 	}
 	receive_control(ch, &mh);
@@ -287,7 +293,7 @@ static void channel_flush(struct channel *ch)
 		ssize_t n = channel_send_some(ch);
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EWOULDBLOCK) {
-				channel_fail(ch, strerror(errno));
+				channel_fail(ch, why_closed(errno));
 				return;
 			}
 			break;
