@@ -91,7 +91,7 @@ const char *alias_table_state_text(enum alias_table_state state)
 		[ALIAS_TABLE_READY] = "ready",
 		[ALIAS_TABLE_NO_SOURCE] = "there is no aliases file",
 		[ALIAS_TABLE_NOT_BUILT] = "not built yet; run newaliases",
-		[ALIAS_TABLE_FOREIGN] = "made by another program; run newaliases",
+		[ALIAS_TABLE_FOREIGN] = "made by another program or cut off; run newaliases",
 		[ALIAS_TABLE_DAMAGED] = "damaged; run newaliases",
 		[ALIAS_TABLE_UNSAFE] = "others than root may write it; remove it and run newaliases",
 		[ALIAS_TABLE_UNREADABLE] = "cannot be read",

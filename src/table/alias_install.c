@@ -4,15 +4,21 @@
  *
  * The table is built in a memory file, so that a jailed builder needs no right to any directory, and then
  * replaced by base's file_replace(): written aside, synced, renamed, directory synced.
+ *
+ * Two may do this at once, newaliases and the rebuild child, and the one that read the older source must not
+ * have the last word: the lock keeps them apart, and the source is looked at again before and after the file
+ * is replaced. Whoever finds it changed starts over.
  */
 #include "table/alias_install.h"
 #include "base/file.h"
 #include "table/alias_jailed.h"
+#include "table/alias_lock.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 
 #define SOURCE_MAX ((size_t)1 << 30) /* some 30 million aliases; the table's format ends at 4 GiB */
 #define SOURCE_ATTEMPTS 3
+#define KEPT_BYTES ((size_t)64 * 1024 * 1024) /* of problems; hundreds of thousands */
 
 /* ---- the source ---- */
 
@@ -55,6 +61,41 @@ static enum alias_install_outcome read_source(
 			return ALIAS_INSTALL_DONE;
 	}
 	return ALIAS_INSTALL_SOURCE_CHANGING;
+}
+
+static bool has_changed(const char *name, const struct alias_source_id *read)
+{
+	struct alias_source_id now;
+	struct stat st;
+
+	if (stat(name, &st) < 0)
+		return true;
+	alias_source_id_of(&st, &now);
+	return !alias_source_id_equal(&now, read);
+}
+
+/* ---- problems: kept until it is sure that the text counts that they are in ---- */
+
+static void keep_problem(const struct alias_problem *p, void *user)
+{
+	struct buf *kept = user;
+
+	buf_append(kept, (struct slice){ (const char *)p, sizeof(*p) });
+	buf_append(kept, p->text);
+}
+
+static void report_kept(const struct alias_install *in, const struct buf *kept)
+{
+	struct slice rest = buf_slice(kept);
+	struct alias_problem p;
+
+	while (in->report && rest.len >= sizeof(p)) {
+		memcpy(&p, rest.at, sizeof(p));
+		rest = slice_from(rest, sizeof(p));
+		p.text = slice_first(rest, p.text.len);
+		rest = slice_from(rest, p.text.len);
+		in->report(&p, in->user);
+	}
 }
 
 /* ---- the table ---- */
@@ -110,6 +151,8 @@ static int write_memory_file(const struct alias_places *p, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	if (st.st_size > ALIAS_TABLE_MAX_BYTES)
+		return -EFBIG;
 	all = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (all == MAP_FAILED)
 		return -errno;
@@ -130,6 +173,8 @@ static enum alias_install_outcome build_and_write(
 	}
 	r = in->jail ? alias_build_jailed(build, in->jail, fd, &result->summary)
 		     : alias_build(build, fd, &result->summary);
+	if (has_changed(in->places.source, &build->source))
+		return ALIAS_INSTALL_SOURCE_CHANGING;
 	if (r < 0) {
 		result->error = -r;
 		return r == -ENODATA ? ALIAS_INSTALL_NOTHING_USABLE : ALIAS_INSTALL_FAILED;
@@ -139,23 +184,40 @@ static enum alias_install_outcome build_and_write(
 		result->error = -r;
 		return ALIAS_INSTALL_CANNOT_WRITE;
 	}
-	return ALIAS_INSTALL_DONE;
+	return has_changed(in->places.source, &build->source) ? ALIAS_INSTALL_SOURCE_CHANGING
+							      : ALIAS_INSTALL_DONE;
+}
+
+static enum alias_install_outcome install_once(
+	const struct alias_install *in, struct buf *kept, struct alias_install_result *result)
+{
+	auto_buf struct buf text = BUF_INIT(SOURCE_MAX + 1);
+	struct alias_build build = { .config = in->config,
+		.check_includes = in->check_includes,
+		.report = keep_problem,
+		.user = kept };
+	enum alias_install_outcome outcome;
+
+	buf_clear(kept);
+	*result = (struct alias_install_result){ 0 };
+	outcome = read_source(in->places.source, &text, &build.source, &result->error);
+	if (outcome != ALIAS_INSTALL_DONE)
+		return outcome;
+	build.text = buf_slice(&text);
+	return build_and_write(in, &build, result);
 }
 
 enum alias_install_outcome alias_install(
 	const struct alias_install *in, struct alias_install_result *result_out)
 {
-	auto_buf struct buf text = BUF_INIT(SOURCE_MAX + 1);
-	struct alias_build build = { .config = in->config,
-		.check_includes = in->check_includes,
-		.report = in->report,
-		.user = in->user };
-	enum alias_install_outcome outcome;
+	auto_buf struct buf kept = BUF_INIT(KEPT_BYTES);
+	enum alias_install_outcome outcome = ALIAS_INSTALL_SOURCE_CHANGING;
+	struct alias_lock lock;
 
-	*result_out = (struct alias_install_result){ 0 };
-	outcome = read_source(in->places.source, &text, &build.source, &result_out->error);
-	if (outcome != ALIAS_INSTALL_DONE)
-		return outcome;
-	build.text = buf_slice(&text);
-	return build_and_write(in, &build, result_out);
+	alias_lock_take(&lock, in->places.beside);
+	for (int i = 0; i < SOURCE_ATTEMPTS && outcome == ALIAS_INSTALL_SOURCE_CHANGING; i++)
+		outcome = install_once(in, &kept, result_out);
+	alias_lock_drop(&lock);
+	report_kept(in, &kept);
+	return outcome;
 }

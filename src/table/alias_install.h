@@ -2,8 +2,9 @@
 /*
  * alias_install.h - a new table in place of the old one: read the source, build in memory, replace the file
  *
- * Whatever goes wrong, the table that was there stays. Readers see the old or the new one whole. Layer:
- * table. Tests: test_alias_install.c.
+ * Whatever goes wrong, the table that was there stays. Readers see the old or the new one whole. What
+ * is installed last comes from the source as it was last, also when several do this at once. Layer: table.
+ * Tests: test_alias_install.c.
  */
 #pragma once
 #include "ipc/jail.h"
@@ -13,7 +14,7 @@ enum alias_install_outcome {
 	ALIAS_INSTALL_DONE = 1,
 	ALIAS_INSTALL_NO_SOURCE,	 /* the aliases file does not exist */
 	ALIAS_INSTALL_SOURCE_UNREADABLE, /* or is no regular file, or too large; see error */
-	ALIAS_INSTALL_SOURCE_CHANGING,	 /* written to while it was read: try again */
+	ALIAS_INSTALL_SOURCE_CHANGING,	 /* written to again and again meanwhile: try again */
 	ALIAS_INSTALL_NOTHING_USABLE,	 /* entries, but all of them wrong: surely not meant */
 	ALIAS_INSTALL_CANNOT_WRITE,	 /* neither beside the source nor in the state directory; see error */
 	ALIAS_INSTALL_FAILED,		 /* no memory, the sandboxed builder died; see error */
@@ -24,7 +25,7 @@ struct alias_install {
 	/* Parse in a child process in this jail; NULL: here. The request's jail needs no files. */
 	const struct jail_request *jail;
 	bool check_includes; /* only without jail */
-	alias_report report;
+	alias_report report; /* called at the end, for the text that counted */
 	void *user;
 };
 struct alias_install_result {

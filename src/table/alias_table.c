@@ -1,32 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * alias_table.c - finding, checking and mapping the table; see alias_table.h
+ * alias_table.c - finding, checking and loading the table; see alias_table.h
  *
- * A table is replaced by rename only, so a mapping stays whole as long as it is held. The checksum is
- * computed once per table that is taken into use.
+ * The file is read into memory of our own and never mapped: whoever truncates it or writes over it in place
+ * (cp, rsync --inplace, another program's newaliases) changes no answer and sends no SIGBUS. What was read
+ * counts only when its checksum fits, so half of somebody's write is never taken into use.
  */
 #include "table/alias_table.h"
+#include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include <cdb.h>
 #include <fcntl.h>
 
 #define N_PLACES 2
 #define CDB_MIN_BYTES 2048 /* the index of an empty constant database */
+#define CDB_INDEX_LISTS 256
 
-/* One file as it was looked at; not open when fd is -1. */
-struct mapped {
+/* One file as it was looked at; bytes are empty when it cannot be used. */
+struct loaded {
 	enum alias_table_state state;
-	int fd;
-	struct cdb cdb;
+	struct buf bytes;
+	struct cdb cdb; /* looks into bytes */
 	struct alias_meta meta;
 };
-#define MAPPED_INIT(first_state) ((struct mapped){ .state = (first_state), .fd = -1 })
+#define LOADED_INIT(first_state)                                                                             \
+	((struct loaded){ .state = (first_state), .bytes = BUF_INIT(ALIAS_TABLE_MAX_BYTES) })
 
-/* What one stat says; equal to the last one: nothing to do. */
+/* What one stat says; equal to the last one: nothing to do. The change time is part of it because cp -p and
+ * rsync put the other one back. */
+#define FRESH_NS 50000000 /* longer than a tick of the clock that stamps files */
 struct look {
 	bool is_there;
+	bool is_fresh; /* changed so lately that another change may bear the same stamp */
 	dev_t device;
+	uint64_t ctime_ns;
 	struct alias_source_id id;
 };
 
@@ -34,7 +43,7 @@ struct alias_table {
 	struct alias_places places;
 	struct look looks[N_PLACES];
 	enum alias_table_state state; /* of the files as they are; 0 before the first look */
-	struct mapped used;	      /* the last good one */
+	struct loaded used;	      /* the last good one */
 	uint64_t generation;
 };
 
@@ -45,13 +54,22 @@ static const char *place_name(const struct alias_table *t, size_t i)
 
 /* ---- one file ---- */
 
-static void mapped_close(struct mapped *m)
+static void loaded_free(struct loaded *l)
 {
-	if (m->fd >= 0) {
-		cdb_free(&m->cdb);
-		(void)close(m->fd); /* read-only */
-	}
-	*m = MAPPED_INIT(m->state);
+	buf_free(&l->bytes);
+	*l = LOADED_INIT(l->state);
+}
+
+/* What cdb_init() does with a mapping: libcdb checks every offset against the size before it reads. */
+static struct cdb cdb_in(struct slice bytes)
+{
+	const unsigned char *memory = (const unsigned char *)bytes.at;
+	unsigned data_end = cdb_unpack(memory), size = (unsigned)bytes.len;
+
+	return (struct cdb){ .cdb_fd = -1,
+		.cdb_fsize = size,
+		.cdb_mem = memory,
+		.cdb_dend = MIN(MAX(data_end, (unsigned)CDB_MIN_BYTES), size) };
 }
 
 static struct slice cdb_bytes(const struct cdb *cdb, size_t n, size_t at)
@@ -71,18 +89,19 @@ static bool crc_fits(const struct cdb *cdb, const struct alias_meta *meta, size_
 	return crc == meta->crc;
 }
 
-static enum alias_table_state mapped_check(struct mapped *m, uint64_t file_bytes)
+static enum alias_table_state loaded_check(struct loaded *l)
 {
 	const struct slice key = ALIAS_META_KEY;
 	struct slice meta;
 
-	if (cdb_find(&m->cdb, key.at, (unsigned)key.len) <= 0)
+	l->cdb = cdb_in(buf_slice(&l->bytes));
+	if (cdb_find(&l->cdb, key.at, (unsigned)key.len) <= 0)
 		return ALIAS_TABLE_FOREIGN;
-	meta = cdb_bytes(&m->cdb, cdb_datalen(&m->cdb), cdb_datapos(&m->cdb));
-	if (!alias_meta_decode(meta, &m->meta))
+	meta = cdb_bytes(&l->cdb, cdb_datalen(&l->cdb), cdb_datapos(&l->cdb));
+	if (!alias_meta_decode(meta, &l->meta))
 		return ALIAS_TABLE_FOREIGN;
-	if (m->meta.file_bytes != file_bytes ||
-		!crc_fits(&m->cdb, &m->meta, cdb_datapos(&m->cdb) + ALIAS_META_CRC_AT))
+	if (l->meta.file_bytes != l->bytes.len ||
+		!crc_fits(&l->cdb, &l->meta, cdb_datapos(&l->cdb) + ALIAS_META_CRC_AT))
 		return ALIAS_TABLE_DAMAGED;
 	return ALIAS_TABLE_READY;
 }
@@ -93,63 +112,103 @@ static bool is_safe(const struct stat *st)
 	return (st->st_uid == 0 || st->st_uid == geteuid()) && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-static enum alias_table_state mapped_open_fd(struct mapped *m)
+/* The lists of a constant database are its end. Looked at first, so that another program's file, or one that
+ * was cut off or made longer, costs no memory of its size. */
+static enum alias_table_state check_size(int fd, uint64_t size)
+{
+	char index[CDB_MIN_BYTES];
+	uint64_t end = 0;
+	int r = file_pread_all(fd, index, sizeof(index), 0);
+
+	if (r < 0)
+		return r == -ENODATA ? ALIAS_TABLE_FOREIGN : ALIAS_TABLE_UNREADABLE;
+	for (size_t i = 0; i < CDB_INDEX_LISTS; i++) {
+		const unsigned char *list = (const unsigned char *)index + i * 8;
+		uint64_t at = cdb_unpack(list), n_slots = cdb_unpack(list + 4);
+		end = MAX(end, at + n_slots * 8);
+	}
+	return end == size ? ALIAS_TABLE_READY : ALIAS_TABLE_FOREIGN;
+}
+
+static enum alias_table_state read_bytes(int fd, size_t size, struct buf *to)
+{
+	char *room = buf_reserve(to, size);
+	int r;
+
+	if (!room)
+		return ALIAS_TABLE_UNREADABLE;
+	r = file_pread_all(fd, room, size, 0);
+	if (r < 0)
+		return r == -ENODATA ? ALIAS_TABLE_DAMAGED : ALIAS_TABLE_UNREADABLE;
+	buf_grew(to, size);
+	return ALIAS_TABLE_READY;
+}
+
+static enum alias_table_state load_fd(struct loaded *l, int fd)
 {
 	struct stat st;
 	enum alias_table_state state;
 
-	if (fstat(m->fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return ALIAS_TABLE_UNREADABLE;
-	if (!S_ISREG(st.st_mode) || st.st_size < CDB_MIN_BYTES || st.st_size > UINT32_MAX)
+	if (!S_ISREG(st.st_mode) || st.st_size < CDB_MIN_BYTES || st.st_size > ALIAS_TABLE_MAX_BYTES)
 		return ALIAS_TABLE_FOREIGN;
 	if (!is_safe(&st))
 		return ALIAS_TABLE_UNSAFE;
-	if (cdb_init(&m->cdb, m->fd) < 0)
-		return ALIAS_TABLE_UNREADABLE;
-	state = mapped_check(m, (uint64_t)st.st_size);
-	if (state != ALIAS_TABLE_READY)
-		cdb_free(&m->cdb);
-	return state;
+	state = check_size(fd, (uint64_t)st.st_size);
+	if (state == ALIAS_TABLE_READY)
+		state = read_bytes(fd, (size_t)st.st_size, &l->bytes);
+	return state == ALIAS_TABLE_READY ? loaded_check(l) : state;
 }
 
-static void mapped_open(struct mapped *m, const char *name)
+static void load(struct loaded *l, const char *name)
 {
-	m->fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	if (m->fd < 0) {
-		m->state = errno == ENOENT ? ALIAS_TABLE_NOT_BUILT
+	auto_close int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+
+	if (fd < 0)
+		l->state = errno == ENOENT ? ALIAS_TABLE_NOT_BUILT
 			: errno == ELOOP   ? ALIAS_TABLE_FOREIGN
 					   : ALIAS_TABLE_UNREADABLE;
-		return;
-	}
-	m->state = mapped_open_fd(m);
-	if (m->state != ALIAS_TABLE_READY) {
-		cleanup_close(&m->fd);
-		m->fd = -1;
-	}
+	else
+		l->state = load_fd(l, fd);
+	if (l->state != ALIAS_TABLE_READY)
+		loaded_free(l);
 }
 
 /* ---- the places ---- */
 
+static void look_take(const char *name, struct look *out)
+{
+	uint64_t now_ns = clock_wall_us() * 1000;
+	struct stat st;
+
+	*out = (struct look){ 0 };
+	if (!*name || lstat(name, &st) < 0)
+		return;
+	out->is_there = true;
+	out->device = st.st_dev;
+	out->ctime_ns = (uint64_t)st.st_ctim.tv_sec * 1000000000u + (uint64_t)st.st_ctim.tv_nsec;
+	out->is_fresh = out->ctime_ns <= now_ns && now_ns - out->ctime_ns < FRESH_NS;
+	alias_source_id_of(&st, &out->id);
+}
+
+/* Whether it has to be read (again). */
 static bool look_at(const char *name, struct look *last)
 {
-	struct look now = { 0 };
-	struct stat st;
+	struct look now;
 	bool is_same;
 
-	if (*name && lstat(name, &st) == 0) {
-		now.is_there = true;
-		now.device = st.st_dev;
-		alias_source_id_of(&st, &now.id);
-	}
+	look_take(name, &now);
 	is_same = now.is_there == last->is_there && now.device == last->device &&
-		alias_source_id_equal(&now.id, &last->id);
+		now.ctime_ns == last->ctime_ns && alias_source_id_equal(&now.id, &last->id);
+	is_same = is_same && !last->is_fresh;
 	*last = now;
 	return !is_same;
 }
 
 /* The better of two tables that can be used: the one that was made from the source as it is, else the newer.
  */
-static bool is_better(const struct mapped *a, const struct mapped *b, const struct alias_source_id *source)
+static bool is_better(const struct loaded *a, const struct loaded *b, const struct alias_source_id *source)
 {
 	bool a_fits = source && alias_source_id_equal(&a->meta.source, source);
 	bool b_fits = source && alias_source_id_equal(&b->meta.source, source);
@@ -157,41 +216,68 @@ static bool is_better(const struct mapped *a, const struct mapped *b, const stru
 	return a_fits != b_fits ? a_fits : a->meta.built_ns >= b->meta.built_ns;
 }
 
-static enum alias_table_state choose(struct alias_table *t, struct mapped *best)
+/* Only a file that is surely not there counts as none. */
+static bool has_source(const struct alias_places *p, struct alias_source_id *id_out)
 {
-	struct mapped other = MAPPED_INIT(ALIAS_TABLE_NOT_BUILT);
-	struct alias_source_id source;
 	struct stat st;
-	bool has_source = stat(t->places.source, &st) == 0;
 
-	if (has_source)
-		alias_source_id_of(&st, &source);
-	mapped_open(best, place_name(t, 0));
+	*id_out = (struct alias_source_id){ 0 };
+	if (stat(p->source, &st) < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	alias_source_id_of(&st, id_out);
+	return true;
+}
+
+static enum alias_table_state choose(struct alias_table *t, struct loaded *best)
+{
+	struct loaded other = LOADED_INIT(ALIAS_TABLE_NOT_BUILT);
+	struct alias_source_id source;
+	bool is_there = has_source(&t->places, &source);
+
+	load(best, place_name(t, 0));
 	if (*place_name(t, 1))
-		mapped_open(&other, place_name(t, 1));
-	if (other.state == ALIAS_TABLE_READY &&
-		(best->state != ALIAS_TABLE_READY || is_better(&other, best, has_source ? &source : NULL))) {
-		struct mapped swap = *best;
+		load(&other, place_name(t, 1));
+	if (best->state == ALIAS_TABLE_NOT_BUILT ||
+		(other.state == ALIAS_TABLE_READY &&
+			(best->state != ALIAS_TABLE_READY ||
+				is_better(&other, best, is_there ? &source : NULL)))) {
+		struct loaded swap = *best;
 		*best = other;
 		other = swap;
 	}
-	mapped_close(&other);
-	if (best->state == ALIAS_TABLE_NOT_BUILT && !has_source)
+	loaded_free(&other);
+	if (best->state == ALIAS_TABLE_NOT_BUILT && !is_there)
 		return ALIAS_TABLE_NO_SOURCE;
 	return best->state;
 }
 
+static bool is_in_use(const struct alias_table *t, const struct alias_meta *meta)
+{
+	return t->used.bytes.len && t->used.meta.crc == meta->crc &&
+		t->used.meta.built_ns == meta->built_ns && t->used.meta.file_bytes == meta->file_bytes;
+}
+
 static enum alias_table_state look_for_table(struct alias_table *t)
 {
-	struct mapped fresh = MAPPED_INIT(ALIAS_TABLE_NOT_BUILT);
+	struct loaded fresh = LOADED_INIT(ALIAS_TABLE_NOT_BUILT);
 	enum alias_table_state state = choose(t, &fresh);
 
-	if (state == ALIAS_TABLE_READY) {
-		mapped_close(&t->used);
+	if (state == ALIAS_TABLE_READY && !is_in_use(t, &fresh.meta)) {
+		loaded_free(&t->used);
 		t->used = fresh;
 		t->generation++;
+	} else {
+		loaded_free(&fresh);
 	}
 	return state;
+}
+
+/* Nothing that a look at the table's file would show may change these: the source may come or go, memory or
+ * descriptors be there again. */
+static bool is_tried_again(enum alias_table_state state)
+{
+	return state == ALIAS_TABLE_NO_SOURCE || state == ALIAS_TABLE_NOT_BUILT ||
+		state == ALIAS_TABLE_UNREADABLE;
 }
 
 enum alias_table_state alias_table_refresh(struct alias_table *t)
@@ -200,11 +286,10 @@ enum alias_table_state alias_table_refresh(struct alias_table *t)
 
 	for (size_t i = 0; i < N_PLACES; i++)
 		has_changed |= look_at(place_name(t, i), &t->looks[i]);
-	/* While there is no table, the source may come or go. */
-	if (has_changed || t->state == ALIAS_TABLE_NO_SOURCE || t->state == ALIAS_TABLE_NOT_BUILT)
+	if (has_changed || is_tried_again(t->state))
 		t->state = look_for_table(t);
 	if (t->state == ALIAS_TABLE_NO_SOURCE)
-		mapped_close(&t->used); /* both were removed: aliases are not wanted any more */
+		loaded_free(&t->used); /* both were removed: aliases are not wanted any more */
 	return t->state;
 }
 
@@ -213,7 +298,7 @@ struct alias_table *alias_table_new(const struct alias_places *places)
 	struct alias_table *t = mem_new(sizeof(*t));
 
 	t->places = *places;
-	t->used = MAPPED_INIT(ALIAS_TABLE_NOT_BUILT);
+	t->used = LOADED_INIT(ALIAS_TABLE_NOT_BUILT);
 	return t;
 }
 
@@ -223,7 +308,7 @@ void alias_table_free(struct alias_table **tp)
 
 	if (!t)
 		return;
-	mapped_close(&t->used);
+	loaded_free(&t->used);
 	mem_free(t);
 }
 
@@ -234,7 +319,7 @@ uint64_t alias_table_generation(const struct alias_table *t)
 
 const struct alias_meta *alias_table_meta(const struct alias_table *t)
 {
-	return t->used.fd >= 0 ? &t->used.meta : NULL;
+	return t->used.bytes.len ? &t->used.meta : NULL;
 }
 
 const struct alias_places *alias_table_places(const struct alias_table *t)
@@ -251,7 +336,7 @@ enum alias_status alias_table_find(struct alias_table *t, struct slice key, stru
 	uint32_t line = 0;
 	int r;
 
-	if (t->used.fd < 0)
+	if (!t->used.bytes.len)
 		return t->state == ALIAS_TABLE_NO_SOURCE ? ALIAS_NONE : ALIAS_BROKEN;
 	if (key.len == 0 || key.len > LIMIT_ALIAS_LINE || memchr(key.at, '\0', key.len))
 		return ALIAS_NONE;

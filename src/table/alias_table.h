@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * alias_table.h - the compiled alias table: found, checked, mapped read-only, asked
+ * alias_table.h - the compiled alias table: found, checked, read into memory, asked
  *
  * The table is one constant database (cdb). It lies beside its source (/etc/aliases.db), or in the state
  * directory where that place cannot be written; where both are there, the one that was made from the source
- * as it is now counts. A table that cannot be used never replaces one that can: the last good one stays
- * mapped. Reads only; alias_install.h writes. Never logs.
+ * as it is now counts. A table that cannot be used never replaces one that can: the last good one stays in
+ * memory, whatever is done to its file. Reads only; alias_install.h writes. Never logs.
  *
  * Format, version 1: for each key a record "key" -> u32 line number, little endian, then the right-hand side
  * as aliases_text.h gives it. One record under ALIAS_META_KEY, which no alias can be called, holds struct
@@ -20,7 +20,8 @@
 
 #define ALIAS_META_KEY SLICE("\0postrider")
 #define ALIAS_VERSION 1
-#define ALIAS_LINE_BYTES 4 /* of a record's value, before the text */
+#define ALIAS_TABLE_MAX_BYTES (1 << 30) /* larger ones are neither written nor read */
+#define ALIAS_LINE_BYTES 4		/* of a record's value, before the text */
 
 /* What the source was when it was read; equal to that of another look: the same content. */
 struct alias_source_id {
@@ -55,10 +56,10 @@ enum alias_table_state {
 	ALIAS_TABLE_READY = 1,
 	ALIAS_TABLE_NO_SOURCE, /* neither source nor table: no name has an alias */
 	ALIAS_TABLE_NOT_BUILT, /* a source, but no table yet */
-	ALIAS_TABLE_FOREIGN,   /* another program's file, a Berkeley DB perhaps: build anew */
+	ALIAS_TABLE_FOREIGN,   /* another program's file, a Berkeley DB perhaps, or cut off: build anew */
 	ALIAS_TABLE_DAMAGED,   /* ours, but cut off or changed */
 	ALIAS_TABLE_UNSAFE,    /* somebody else than root and ourselves could have written it */
-	ALIAS_TABLE_UNREADABLE /* could not be opened or mapped; see error */
+	ALIAS_TABLE_UNREADABLE /* could not be opened or read, or no memory for it */
 };
 /* Plain words for a log line, without full stop. */
 const char *alias_table_state_text(enum alias_table_state state);
@@ -77,9 +78,9 @@ struct alias_table;
 /* Opens nothing yet: alias_table_refresh() does. */
 struct alias_table *alias_table_new(const struct alias_places *places);
 void alias_table_free(struct alias_table **t);
-/* Looks whether a file changed (one stat each) and maps the new table then; slices handed out before are gone
- * if it did. Call it once per question or turn of the loop. What it says is about the file as it is now; what
- * alias_table_find() uses is the last good one. */
+/* Looks whether a file changed (one stat each) and reads the new table then; slices handed out before are
+ * gone if it did. Call it once per question or turn of the loop. What it says is about the file as it is now;
+ * what alias_table_find() uses is the last good one. */
 enum alias_table_state alias_table_refresh(struct alias_table *t);
 /* Grows with each table that is taken into use. */
 uint64_t alias_table_generation(const struct alias_table *t);

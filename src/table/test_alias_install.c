@@ -7,6 +7,8 @@
 #include "table/alias_install.h"
 #include "table/alias_rebuild.h"
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 
@@ -56,7 +58,7 @@ static int teardown(void **state)
 /* By rename, as an editor does: a new inode, so that it is new even within one tick of the clock. */
 static void replace_file(const char *name, struct slice content)
 {
-	char aside[PATH_MAX + 8];
+	char aside[PATH_MAX + 64];
 	auto_close int fd = -1;
 
 	(void)snprintf(aside, sizeof(aside), "%s.aside", name);
@@ -176,6 +178,126 @@ static void jailed_builder(void **state)
 	assert_root_is("payam");
 }
 
+/* ---- two at once ---- */
+
+/* Between two steps of alias_install(): 0 times and none, or as a test wants it. */
+struct interruption {
+	void (*step)(int round);
+	int n_rounds; /* left */
+	int round;
+};
+static struct interruption after_reading, before_replacing;
+
+static void stand_between(struct interruption *at)
+{
+	if (at->n_rounds == 0)
+		return;
+	at->n_rounds--;
+	at->step(++at->round);
+}
+
+int __real_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags);
+int __real_file_replace(int dirfd, const char *name, mode_t mode, struct slice content);
+int __wrap_file_replace(int dirfd, const char *name, mode_t mode, struct slice content);
+
+int __wrap_memfd_create(const char *name, unsigned flags)
+{
+	stand_between(&after_reading);
+	return __real_memfd_create(name, flags);
+}
+
+int __wrap_file_replace(int dirfd, const char *name, mode_t mode, struct slice content)
+{
+	stand_between(&before_replacing);
+	return __real_file_replace(dirfd, name, mode, content);
+}
+
+static void change_source(int round)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "root: newer%d\n", round);
+	write_source(text);
+}
+
+/* As if there were no lock: the other one is through when our older table is about to be put in place. */
+static void other_newaliases(int round)
+{
+	struct alias_install in = { .places = places };
+	struct alias_install_result r;
+	char name[PATH_MAX + 8];
+
+	(void)snprintf(name, sizeof(name), "%s.lock", places.beside);
+	assert_int_equal(unlink(name), 0);
+	change_source(round);
+	assert_int_equal(alias_install(&in, &r), ALIAS_INSTALL_DONE);
+	assert_root_is("newer1");
+}
+
+static void source_changes_meanwhile(void **state)
+{
+	static const struct {
+		void (*reading)(int round), (*replacing)(int round);
+		int n_rounds;
+		enum alias_install_outcome outcome;
+		const char *root;
+	} rows[] = {
+		{ change_source, NULL, 1, ALIAS_INSTALL_DONE, "newer1" },
+		{ change_source, NULL, 2, ALIAS_INSTALL_DONE, "newer2" },
+		{ change_source, NULL, 3, ALIAS_INSTALL_SOURCE_CHANGING, "old" },
+		{ NULL, change_source, 1, ALIAS_INSTALL_DONE, "newer1" },
+		{ NULL, change_source, 2, ALIAS_INSTALL_DONE, "newer2" },
+		{ NULL, other_newaliases, 1, ALIAS_INSTALL_DONE, "newer1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct alias_install_result r;
+		write_source("root: old\n");
+		assert_int_equal(install(&r), ALIAS_INSTALL_DONE);
+		write_source("root: middle\nbad line\n");
+		after_reading =
+			(struct interruption){ rows[i].reading, rows[i].reading ? rows[i].n_rounds : 0, 0 };
+		before_replacing = (struct interruption){ rows[i].replacing,
+			rows[i].replacing ? rows[i].n_rounds : 0, 0 };
+		assert_int_equal(install(&r), rows[i].outcome);
+		assert_root_is(rows[i].root);
+		assert_int_equal(r.summary.n_skipped, 0); /* "bad line" was not in the text that counted */
+	}
+}
+
+/* The second one waits for the first, and neither leaves a file behind (see teardown). */
+static void waits_for_the_other(void **state)
+{
+	struct alias_install_result r;
+	char name[PATH_MAX + 8];
+	int ready[2], status = 0;
+	struct stat st;
+	pid_t child;
+	char c;
+
+	(void)state;
+	write_source("root: payam\n");
+	(void)snprintf(name, sizeof(name), "%s.lock", places.beside);
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		bool is_held = fd >= 0 && flock(fd, LOCK_EX) == 0 && write(ready[1], "r", 1) == 1;
+		(void)usleep(300000);
+		_exit(is_held && access(places.beside, F_OK) < 0 && unlink(name) == 0 ? 0 : 1);
+	}
+	assert_true(child > 0 && read(ready[0], &c, 1) == 1);
+	assert_int_equal(install(&r), ALIAS_INSTALL_DONE);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0); /* there was no table yet while it held the lock */
+	assert_root_is("payam");
+	assert_int_equal(stat(name, &st), -1);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+}
+
 /* ---- alias_rebuild_main ---- */
 
 /* What it printed is in *out. */
@@ -237,6 +359,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cannot_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(killed_builder, setup, teardown),
 		cmocka_unit_test_setup_teardown(jailed_builder, setup, teardown),
+		cmocka_unit_test_setup_teardown(source_changes_meanwhile, setup, teardown),
+		cmocka_unit_test_setup_teardown(waits_for_the_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(rebuilds, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

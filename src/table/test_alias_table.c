@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_alias_table.c - opening: whole, foreign, damaged, unsafe, replaced; references to items */
+/* test_alias_table.c - opening: whole, foreign, damaged, unsafe, replaced, changed in place; references to
+ * items
+ */
 #include "base/file.h"
 #include "base/limits.h"
 #include "support/test.h"
@@ -168,6 +170,136 @@ static void damage_is_noticed(void **state)
 	alias_table_free(&used);
 }
 
+/* ---- changed in place, while it is in use ---- */
+
+static void cut_to(const char *name, off_t size)
+{
+	assert_int_equal(truncate(name, size), 0);
+}
+
+/* Without O_TRUNC: every moment in between is one that a reader may see. */
+static void overwrite(const char *name, struct slice content)
+{
+	auto_close int fd = open(name, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(file_pwrite_all(fd, content, 0), 0);
+	assert_int_equal(ftruncate(fd, (off_t)content.len), 0);
+}
+
+/* Whatever is in the file now, who is in use answers all and nothing else. */
+static void assert_still(struct alias_table *t, uint64_t generation, const char *want)
+{
+	struct alias_value v;
+	char key[16];
+
+	assert_int_not_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_int_equal(alias_table_generation(t), generation);
+	for (int i = 0; i < 300; i++) {
+		(void)snprintf(key, sizeof(key), "u%d", i);
+		assert_alias(t, key, want, (size_t)i + 1);
+	}
+	assert_int_equal(alias_table_find(t, SLICE("nobody"), &v), ALIAS_NONE);
+}
+
+static void make_table(const char *target, struct buf *bytes_out)
+{
+	auto_buf struct buf text = BUF_INIT(1 << 20);
+
+	for (int i = 0; i < 300; i++)
+		buf_printf(&text, "u%d: %s\n", i, target);
+	install(buf_cstr(&text));
+	buf_clear(bytes_out);
+	assert_int_equal(file_read_path(AT_FDCWD, places.beside, bytes_out), 0);
+}
+
+static void changed_in_place(void **state)
+{
+	static const off_t sizes[] = { 0, 1, 20, 2047, 2048, 2049, 4096, 8192, 10000, 1 << 20,
+		(off_t)3 << 30 };
+	auto_buf struct buf old = BUF_INIT(1 << 20), new = BUF_INIT(1 << 20), half = BUF_INIT(1 << 20);
+	struct alias_table *t = alias_table_new(&places);
+
+	(void)state;
+	make_table("new", &new);
+	make_table("old", &old);
+	assert_true(old.len > 10000 && old.len == new.len);
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		cut_to(places.beside, sizes[i]);
+		assert_still(t, 1, "old");
+	}
+	overwrite(places.beside, buf_slice(&old)); /* the same again: nothing is new */
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_int_equal(alias_table_generation(t), 1);
+	for (size_t i = 1; i < old.len; i += 997) { /* a copy of the other one, seen half done */
+		buf_clear(&half);
+		buf_append(&half, slice_first(buf_slice(&new), i));
+		buf_append(&half, slice_from(buf_slice(&old), i));
+		overwrite(places.beside, buf_slice(&half));
+		if (memcmp(half.at, old.at, old.len) != 0 && memcmp(half.at, new.at, new.len) != 0)
+			assert_still(t, 1, "old");
+	}
+	buf_clear(&half);
+	for (size_t i = 0; i < old.len; i++)
+		buf_append_byte(&half, (char)(i * 167 >> 3));
+	overwrite(places.beside, buf_slice(&half)); /* garbage of the same size */
+	assert_still(t, 1, "old");
+	overwrite(places.beside, buf_slice(&new));
+	assert_alias(t, "u7", "old", 8); /* until the next look */
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_int_equal(alias_table_generation(t), 2);
+	assert_alias(t, "u7", "new", 8);
+	cut_to(places.beside, 20);
+	assert_still(t, 2, "new");
+	alias_table_free(&t);
+}
+
+/* As cp -p and rsync --times do: size and modification time are those of the table before. */
+static void stamps_put_back(void **state)
+{
+	auto_buf struct buf old = BUF_INIT(1 << 20), new = BUF_INIT(1 << 20);
+	struct alias_table *t = alias_table_new(&places);
+	struct stat st;
+
+	(void)state;
+	make_table("new", &new);
+	make_table("old", &old);
+	(void)usleep(100000); /* so that the look does not count as too early */
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_int_equal(stat(places.beside, &st), 0);
+	overwrite(places.beside, buf_slice(&new));
+	assert_int_equal(
+		utimensat(AT_FDCWD, places.beside, (struct timespec[]){ st.st_atim, st.st_mtim }, 0), 0);
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	assert_alias(t, "u7", "new", 8);
+	alias_table_free(&t);
+}
+
+/* Without a source as well: the damaged one in the second place is not "no aliases". */
+static void damage_is_not_absence(void **state)
+{
+	auto_buf struct buf old = BUF_INIT(1 << 20);
+	struct alias_table *t = alias_table_new(&places);
+	struct alias_value v;
+	char name[PATH_MAX];
+
+	(void)state;
+	(void)snprintf(name, sizeof(name), "%s/state", dir);
+	assert_int_equal(mkdir(name, 0755), 0);
+	make_table("old", &old);
+	remove_file(places.source);
+	remove_file(places.beside);
+	write_file(places.fallback, slice_first(buf_slice(&old), 3000));
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_FOREIGN);
+	assert_int_equal(alias_table_find(t, SLICE("u7"), &v), ALIAS_BROKEN);
+	overwrite(places.fallback, buf_slice(&old));
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+	cut_to(places.fallback, 3000);
+	assert_still(t, 1, "old");
+	alias_table_free(&t);
+}
+
 static void unsafe_files(void **state)
 {
 	struct alias_table *t = alias_table_new(&places);
@@ -262,6 +394,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(answers_and_follows_replacement, setup, teardown),
 		cmocka_unit_test_setup_teardown(foreign_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage_is_noticed, setup, teardown),
+		cmocka_unit_test_setup_teardown(changed_in_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(stamps_put_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(damage_is_not_absence, setup, teardown),
 		cmocka_unit_test_setup_teardown(unsafe_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(fallback_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(references, setup, teardown),
