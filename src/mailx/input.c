@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "mailx/ceilings.h"
 #include <histedit.h>
+#include <poll.h>
 #include <signal.h>
 
 struct input_editor {
@@ -119,6 +120,8 @@ static enum input_result editor_line(
 	const char *line;
 	int length = 0;
 
+	if (input_take_interrupt())
+		return INPUT_INTERRUPT; /* typed before we came here: no read would be ended by it */
 	in->editor->prompt = prompt;
 	if (initial && *initial)
 		el_push(in->editor->edit, initial);
@@ -144,6 +147,27 @@ static bool take_pending(struct input *in, struct buf *line_out)
 	return true;
 }
 
+/* A read that a signal ends, also one that comes just before it. */
+static ssize_t read_interruptibly(char *to, size_t size)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	sigset_t caught, before;
+	int ready = -1;
+
+	(void)sigemptyset(&caught);
+	(void)sigaddset(&caught, SIGINT);
+	(void)sigaddset(&caught, SIGHUP);
+	(void)sigaddset(&caught, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &caught, &before); /* valid signals: cannot fail */
+	errno = EINTR;
+	if (!was_interrupted && !was_hung_up)
+		ready = ppoll(&input, 1, NULL, &before);
+	int error = errno;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return ready < 0 ? -1 : read(STDIN_FILENO, to, size);
+}
+
 static enum input_result plain_line(struct input *in, struct buf *line_out)
 {
 	while (!take_pending(in, line_out)) {
@@ -153,7 +177,7 @@ static enum input_result plain_line(struct input *in, struct buf *line_out)
 			return INPUT_HANGUP;
 		if (in->is_at_end)
 			return INPUT_END;
-		n = read(STDIN_FILENO, chunk, in->is_tty ? 4096 : sizeof(chunk));
+		n = read_interruptibly(chunk, in->is_tty ? 4096 : sizeof(chunk));
 		if (n < 0 && errno == EINTR && was_hung_up)
 			return INPUT_HANGUP;
 		if (n < 0 && errno == EINTR && input_take_interrupt()) {
