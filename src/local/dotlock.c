@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 
 #define NOTE_MAX 400
+/* A mode that no other program gives its lock file: one of ours is known even before its note is written. */
+#define LOCK_MODE (S_ISVTX | 0600)
 
 static char self_host[HOST_NAME_MAX + 1];
 static char self_boot[64]; /* empty: unknown, then nothing is undone */
@@ -51,7 +53,7 @@ static int note_write(int fd, const struct dotlock_note *note)
 
 enum note_kind {
 	NOTE_FOREIGN, /* no note of ours, or of another host */
-	NOTE_OLD,     /* ours, but from before the last boot */
+	NOTE_OLD,     /* ours, but from before the last boot, or before anything was done */
 	NOTE_OURS,    /* ours and of this boot: *out is filled */
 };
 
@@ -84,6 +86,8 @@ static enum note_kind examine(int dir, const char *name, struct dotlock_note *ou
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
 		st.st_nlink != 1 || file_read_all(fd, &text) < 0)
 		return NOTE_FOREIGN;
+	if (text.len == 0 && (st.st_mode & 07777) == LOCK_MODE)
+		return NOTE_OLD; /* killed before it changed the mailbox */
 	return note_parse(buf_slice(&text), out);
 }
 
@@ -99,7 +103,7 @@ static int create(struct dotlock *l, int dir, const struct dotlock_note *note)
 {
 	int r;
 
-	l->fd = openat(dir, l->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	l->fd = openat(dir, l->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, LOCK_MODE);
 	if (l->fd < 0)
 		return -errno;
 	r = note_write(l->fd, note);

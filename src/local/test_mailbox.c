@@ -362,6 +362,27 @@ static void honours_a_lock_file(void **state)
 	assert_int_equal(file_unlink(dir, "u"), 0);
 }
 
+/* A process of ours was killed between creating its lock file and writing the note. */
+static void removes_a_lock_file_without_its_note(void **state)
+{
+	struct mailbox m;
+
+	(void)state;
+	put("u", SLICE("From 0\n\n"));
+	put("u.lock", SLICE(""));
+	assert_int_equal(fchmodat(dir, "u.lock", S_ISVTX | 0600, 0), 0);
+	mailbox_init(&m, dir, "u", 0);
+	assert_int_equal(mailbox_lock(&m, 10), MAILBOX_LOCKED);
+	mailbox_unlock(&m);
+	assert_false(is_there("u.lock"));
+	put("u.lock", SLICE("1234\n"));
+	assert_int_equal(fchmodat(dir, "u.lock", S_ISVTX | 0600, 0), 0);
+	assert_int_equal(mailbox_lock(&m, 10), MAILBOX_BUSY_DOTLOCK);
+	assert_int_equal(file_unlink(dir, "u.lock"), 0);
+	assert_content("u", SLICE("From 0\n\n"));
+	assert_int_equal(file_unlink(dir, "u"), 0);
+}
+
 static void removes_an_old_lock_file(void **state)
 {
 	struct mailbox m;
@@ -543,6 +564,7 @@ int main(void)
 		cmocka_unit_test(explains_everything),
 		cmocka_unit_test(honours_an_fcntl_lock),
 		cmocka_unit_test(honours_a_lock_file),
+		cmocka_unit_test(removes_a_lock_file_without_its_note),
 		cmocka_unit_test(removes_an_old_lock_file),
 		cmocka_unit_test(cuts_off_what_a_killed_process_wrote),
 		cmocka_unit_test(leaves_what_others_wrote),
