@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Proof of sync order: no 250 and no exit 0 before the disk has the mail's last byte.
 
-A whole mail system runs under strace while mail comes in by SMTP, by sendmail, and by sendmail with the daemon down. The
-trace is one file in the order of what happened: a system call's end stands in it before anything that its process, or
-another one that heard of it, could do next. Every fdatasync and fsync is delayed, so that an answer that does not wait for
-its sync comes out before it and not just sometimes.
+A whole mail system runs under strace while mail comes in by SMTP, by sendmail, and by sendmail with the daemon down.
+The trace is one file in the order of what happened: a system call's end stands in it before anything that its process,
+or another one that heard of it, could do next. Every fdatasync and fsync is delayed, so that an answer that does not
+wait for its sync comes out before it and not just sometimes.
 
 The rules are tested too: the same transactions run again with the syncs taken out (strace puts a harmless call in their
 place and reports success), and then the rules must find that.
@@ -189,8 +189,8 @@ def too_early(trace, needle, promise, what):
     if not writes:
         return [f"{what}: no record of it was ever written"]
     synced = [sync for sync in map(trace.synced_after, writes) if sync and sync.end < promise.begin]
-    return [] if synced else [f"{what}: promised in line {promise.begin + 1}, and no completed sync of the log since its "
-                              f"record (line {writes[0].end + 1}) stands before that"]
+    return [] if synced else [f"{what}: promised in line {promise.begin + 1}, and no completed sync of the log since "
+                              f"its record (line {writes[0].end + 1}) stands before that"]
 
 
 def id_bytes(queue_id):
@@ -253,7 +253,8 @@ def check_drop(trace, mail):
 def check_drop_taken(trace, mail):
     """The file in the drop directory goes only when the log has its mail."""
     name = trace.renames("/drop/")[-1].names[1]
-    gone = [call for call in trace.calls if call.name.startswith("unlink") and call.is_done and call.names[:1] == [name]]
+    gone = [call for call in trace.calls
+            if call.name.startswith("unlink") and call.is_done and call.names[:1] == [name]]
     assert gone, f"{mail.name}: its file is still in the drop directory"
     return too_early(trace, mail.last_bytes, gone[0], f"{mail.name}, as it was taken in")
 
@@ -295,8 +296,9 @@ class TracedSystem(Sandbox):
         super().__init__()
         self.trace_file = self.dir / "trace"
         self.mails = {}
-        self.shell = subprocess.Popen([*strace_command(self.trace_file, injections), "/bin/sh"], text=True, cwd=self.dir,
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.env("user1"))
+        command = [*strace_command(self.trace_file, injections), "/bin/sh"]
+        self.shell = subprocess.Popen(command, text=True, cwd=self.dir, env=self.env("user1"),
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def run_traced(self, command):
         """Runs it in the traced shell; its exit status."""

@@ -15,8 +15,9 @@ STEPS = ["user1$ mail lpic1@localhost", 'payam": 1 message 1 new', "Message  1:"
 
 
 def run_try(directory, *words, **env):
-    return subprocess.run([TRY, "--build", build_dir(), "--dir", directory, *words], env={**os.environ, **env}, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    return subprocess.run([TRY, "--build", build_dir(), "--dir", directory, *words], env={**os.environ, **env},
+                          text=True, timeout=120, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
 
 
 def processes_of(directory):
@@ -79,5 +80,6 @@ def test_a_build_that_is_not_there_is_said(tmp_path, missing):
     for folder in ["supervisor", "control", "sendmail", "mailx"]:
         (build / "src" / folder).symlink_to(build_dir() / "src" / folder)
     (build / "src" / missing).parent.unlink()
-    done = subprocess.run([TRY, "--build", build, "--dir", tmp_path / "try"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([TRY, "--build", build, "--dir", tmp_path / "try"], capture_output=True, text=True,
+                          timeout=60)
     assert done.returncode == 1 and f"{missing} does not exist: build first" in done.stdout
