@@ -25,6 +25,12 @@ static double seconds_since(uint64_t from_us, uint64_t to_us)
 	return to_us > from_us ? (double)(to_us - from_us) / 1e6 : 0;
 }
 
+/* Two digits that count, and no exponent: log analysers add these up. */
+static int delay_decimals(double delay)
+{
+	return delay >= 10 ? 0 : delay >= 1 ? 1 : delay >= 0.1 ? 2 : delay >= 0.01 ? 3 : 4;
+}
+
 void report_log(const struct message *m, const struct recipient *r, const char *what, const char *words)
 {
 	struct queue_id_text id = queue_id_format(m->entry.id);
@@ -32,13 +38,14 @@ void report_log(const struct message *m, const struct recipient *r, const char *
 
 	if (!log_wants(LOG_LEVEL_INFO))
 		return;
-	log_info("%s: to=<%.*s>, %s%.*s%srelay=%.*s, delay=%.2g, dsn=%.*s, status=%s (%.*s)", id.at,
+	double delay = seconds_since(m->arrival_us, clock_wall_us());
+	log_info("%s: to=<%.*s>, %s%.*s%srelay=%.*s, delay=%.*f, dsn=%.*s, status=%s (%.*s)", id.at,
 		SLICE_ARG(r->forward_path), is_renamed ? "orig_to=<" : "",
 		is_renamed ? (int)r->original.len : 0, r->original.at, is_renamed ? ">, " : "",
 		SLICE_ARG(r->remote.len		       ? r->remote
 				: r->leaf == LEAF_USER ? SLICE("local")
 						       : SLICE("none")),
-		seconds_since(m->arrival_us, clock_wall_us()), SLICE_ARG(r->status), what,
+		delay_decimals(delay), delay, SLICE_ARG(r->status), what,
 		SLICE_ARG(words ? slice_of(words) : r->reason));
 }
 
