@@ -61,6 +61,40 @@ void input_init(struct input *in)
 	in->wants_editor = in->is_tty && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
 }
 
+/* True when a read would not wait; false with EINTR when a signal came, also one that came just before. */
+static bool wait_for_input(void)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	sigset_t caught, before;
+	int ready = -1, error;
+
+	(void)sigemptyset(&caught);
+	(void)sigaddset(&caught, SIGINT);
+	(void)sigaddset(&caught, SIGHUP);
+	(void)sigaddset(&caught, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &caught, &before); /* valid signals: cannot fail */
+	errno = EINTR;
+	if (!was_interrupted && !was_hung_up)
+		ready = ppoll(&input, 1, NULL, &before);
+	error = errno;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return ready > 0;
+}
+
+/* libedit's own reader waits in read(), which a signal that came a moment earlier does not end. */
+static int editor_char(EditLine *edit, wchar_t *c)
+{
+	int n;
+
+	if (!wait_for_input())
+		return -1;
+	(void)el_set(edit, EL_GETCFN, EL_BUILTIN_GETCFN); /* cannot fail, as below */
+	n = el_wgetc(edit, c);
+	(void)el_set(edit, EL_GETCFN, editor_char);
+	return n;
+}
+
 static char *editor_prompt(EditLine *edit)
 {
 	struct input_editor *editor = NULL;
@@ -84,6 +118,7 @@ static struct input_editor *editor_new(void)
 	(void)history(editor->history, &event, H_SETSIZE, 500);
 	(void)history(editor->history, &event, H_SETUNIQUE, 1);
 	(void)el_set(editor->edit, EL_CLIENTDATA, editor);
+	(void)el_set(editor->edit, EL_GETCFN, editor_char);
 	(void)el_set(editor->edit, EL_EDITOR, "emacs");
 	(void)el_set(editor->edit, EL_PROMPT, editor_prompt);
 	(void)el_set(editor->edit, EL_HIST, history, editor->history);
@@ -147,25 +182,9 @@ static bool take_pending(struct input *in, struct buf *line_out)
 	return true;
 }
 
-/* A read that a signal ends, also one that comes just before it. */
 static ssize_t read_interruptibly(char *to, size_t size)
 {
-	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
-	sigset_t caught, before;
-	int ready = -1;
-
-	(void)sigemptyset(&caught);
-	(void)sigaddset(&caught, SIGINT);
-	(void)sigaddset(&caught, SIGHUP);
-	(void)sigaddset(&caught, SIGTERM);
-	(void)sigprocmask(SIG_BLOCK, &caught, &before); /* valid signals: cannot fail */
-	errno = EINTR;
-	if (!was_interrupted && !was_hung_up)
-		ready = ppoll(&input, 1, NULL, &before);
-	int error = errno;
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	errno = error;
-	return ready < 0 ? -1 : read(STDIN_FILENO, to, size);
+	return wait_for_input() ? read(STDIN_FILENO, to, size) : -1;
 }
 
 static enum input_result plain_line(struct input *in, struct buf *line_out)

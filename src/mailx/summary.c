@@ -93,7 +93,7 @@ void summary_row(struct mailx *mx, size_t index, struct buf *out)
 	buf_append_str(out, "  ");
 	(void)put_column(mx, date, DATE_COLUMNS, true, out);
 	used = out->len;
-	buf_printf(out, "%4u/%-5" PRIu64, folder_count_lines(&mx->folder, index), m->size);
+	buf_printf(out, " %3u/%-5" PRIu64, folder_count_lines(&mx->folder, index), m->size);
 	/* Number, sender and date fill a known number of columns; what follows is ASCII. */
 	used = out->len - used + 2 + (size_t)MAX(snprintf(NULL, 0, "%3zu ", index + 1), 0) + SENDER_COLUMNS +
 		2 + DATE_COLUMNS;

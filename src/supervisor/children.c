@@ -9,7 +9,8 @@
 
 #define RESTART_MIN_MS 100
 #define RESTART_MAX_MS 30000
-#define HEALTHY_MS 30000 /* who lived that long starts again at once */
+#define FAILURES_AT_START 5 /* of one role before anything was served: somebody must act */
+#define HEALTHY_MS 30000    /* who lived that long starts again at once */
 
 static void child_start(struct child *c);
 
@@ -260,6 +261,13 @@ static void child_ended(struct child *c, int status)
 	channel_free(&c->control);
 	if (!s->is_stopping)
 		child_start_later(c);
+	if (!s->said_ready && !s->is_stopping && c->failures >= FAILURES_AT_START) {
+		log_error("%s cannot start, for the reason above; mail is not served (`postrider config "
+			  "check`, "
+			  "`postrider setup`)",
+			name);
+		supervisor_give_up(s);
+	}
 	supervisor_report_state(s);
 }
 

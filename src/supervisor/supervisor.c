@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #if defined(HAVE_SYSTEMD)
 #include <systemd/sd-daemon.h>
 #endif
@@ -125,6 +126,12 @@ static void stop_begin(struct supervisor *s)
 	stop_continue(s);
 }
 
+void supervisor_give_up(struct supervisor *s)
+{
+	s->exit_status = 78;
+	stop_begin(s);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct supervisor *s = handle->data;
@@ -237,9 +244,10 @@ static void pass_on(int words)
 }
 
 /* Says what the daemon says until it is ready, or has ended; the status to leave with. */
-static int wait_until_ready(int ready, int words)
+static int wait_until_ready(pid_t pid, int ready, int words)
 {
 	struct pollfd fds[] = { { .fd = ready, .events = POLLIN }, { .fd = words, .events = POLLIN } };
+	int status = 0;
 	char ok;
 
 	(void)fcntl(words, F_SETFL, O_NONBLOCK);
@@ -251,7 +259,10 @@ static int wait_until_ready(int ready, int words)
 			fds[1].fd = -1;
 	}
 	pass_on(words);
-	return read(ready, &ok, 1) == 1 ? 0 : 1;
+	if (read(ready, &ok, 1) == 1)
+		return 0;
+	/* It ended: with the status that a start in the foreground has. */
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 /* Neither the daemon nor its roles hold the caller's terminal or pipe: who reads that would wait for their
@@ -282,7 +293,7 @@ static bool go_background(void)
 	if (pid > 0) {
 		(void)close(ready[1]);
 		(void)close(words[1]);
-		_exit(wait_until_ready(ready[0], words[0]));
+		_exit(wait_until_ready(pid, ready[0], words[0]));
 	}
 	(void)close(ready[0]);
 	(void)close(words[0]);

@@ -73,6 +73,7 @@ void children_send_config(struct supervisor *s);
 /* Stops the processes of one role in order, those that do not stop by force; they come back at once. */
 void children_recycle(struct supervisor *s, enum role role);
 void supervisor_report_state(struct supervisor *s); /* for `postrider status` */
+void supervisor_give_up(struct supervisor *s);	    /* a first start that cannot succeed */
 
 /* links.c: the channels between roles */
 void links_init(struct supervisor *s);
