@@ -475,7 +475,7 @@ void scheduler_done(struct channel *ch, const union msg_any *any, int *fd)
 		return;
 	for (uint32_t i = 0; i < v->n_rcpts; i++) {
 		struct recipient *r = &v->m->rcpts[v->rcpts[i]];
-		if (r->stage != STAGE_ACTIVE)
+		if (!is_active_in(v, i))
 			continue;
 		recipient_set_outcome(
 			r, SLICE("4.3.0"), SLICE("the delivery ended without a result"), SLICE_EMPTY);
