@@ -262,7 +262,11 @@ static void queue_on_reload(struct role_process *rp)
 	(void)rp;
 	list_for_each_safe (node, &queue.all) { /* a pause may have ended */
 		struct message *m = CONTAINER_OF(node, struct message, in_all);
-		if (message_n_moving(m) == 0 && !heap_linked(&m->retry))
+		if (queue_is_idle_for(m))
+			continue;
+		if (m->n_in[STAGE_NEW]) /* put back by the pause, whatever the others do */
+			router_want(m);
+		else if (message_n_moving(m) == 0 && !heap_linked(&m->retry))
 			queue_kick(m);
 	}
 }
