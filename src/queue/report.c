@@ -280,7 +280,7 @@ static void report_one(struct message *m, struct recipient *r, enum dsn_kind kin
 	struct dsn_recipient facts;
 	struct report *p;
 
-	if (sender.len == 0)
+	if (sender.len == 0 || queue.is_stopping) /* the spool takes no mail then */
 		return;
 	fill_dsn_recipient(m, r, action, &facts);
 	p = mem_new(sizeof(*p));
