@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_reports.c - the queue role through its channels: who is told what of failures, delays and successes */
+#include "queue/test_rig.h"
+#include <sysexits.h>
+
+#define LATER "retry_min = 1h\n" /* nothing is repeated by itself */
+#define FAILS(address)                                                                                       \
+	{                                                                                                    \
+		address, JOB_FAILED, "5.1.1",                                                                \
+		{                                                                                            \
+			{                                                                                    \
+				0                                                                            \
+			}                                                                                    \
+		}                                                                                            \
+	}
+
+enum { NEVER = 1, SUCCESS = 2, FAILURE = 4, DELAY = 8 };
+
+/* The i-th mail for someone, with all its content. */
+static const struct rig_job *wait_job(struct rig *rig, const char *address, size_t i)
+{
+	const struct rig_job *j;
+
+	rig_wait(rig, rig_job(rig, address, i));
+	j = rig_job(rig, address, i);
+	rig_wait(rig, j->content.len == j->size);
+	return j;
+}
+
+static void those_that_fail_together_are_told_together(void **state)
+{
+	static const struct rig_end ends[] = { FAILS("u1@here.example"), FAILS("x@far.example"), { 0 } };
+	static const struct rig_route routes[] = {
+		{ "u3@here.example",
+			{ { LEAF_FAIL, 0, "u3@here.example", NULL, NULL, "5.1.1", "unknown user" } } },
+		{ 0 },
+	};
+	struct rig rig;
+	const struct rig_job *bounce;
+
+	(void)state;
+	rig_init(&rig, LATER);
+	rig.ends = ends;
+	rig.routes = routes;
+	rig_start(&rig);
+	rig.jobs_manual = true;
+	(void)rig_accept(&rig,
+		&(struct rig_mail){ .from = "a@sender.example", .to = { "u1", "u2", "x@far.example" } });
+	rig_wait(&rig,
+		rig_job(&rig, "u1@here.example", 0) && rig_job(&rig, "u2@here.example", 0) &&
+			rig_job(&rig, "x@far.example", 0));
+	rig_end(&rig, rig_job(&rig, "u1@here.example", 0));
+	rig_end(&rig, rig_job(&rig, "u2@here.example", 0));
+	rig.jobs_manual = false;
+	rig_end(&rig, rig_job(&rig, "x@far.example", 0));
+	bounce = wait_job(&rig, "a@sender.example", 0);
+	rig_wait(&rig, rig_logged(&rig, ": removed") == 2);
+	assert_int_equal(rig_n_jobs(&rig, "a@sender.example"), 1);
+	assert_string_equal(bounce->reverse_path, "");
+	assert_true(rig_contains(&bounce->content, "u1@here.example"));
+	assert_true(rig_contains(&bounce->content, "x@far.example"));
+	assert_false(rig_contains(&bounce->content, "u2@here.example"));
+	(void)rig_accept(&rig, &(struct rig_mail){ .from = "a@sender.example", .to = { "u3" } });
+	bounce = wait_job(&rig, "a@sender.example", 1);
+	assert_true(rig_contains(&bounce->content, "unknown user"));
+	rig_deinit(&rig);
+}
+
+/* Who sees the bounce find it after a crash too, and the failure is not forgotten before. */
+static void a_failure_is_recorded_after_its_bounce(void **state)
+{
+	static const struct rig_end ends[] = { FAILS("u1@here.example"), { 0 } };
+	struct rig rig;
+	size_t before;
+
+	(void)state;
+	rig_init(&rig, LATER);
+	rig.ends = ends;
+	rig_start(&rig);
+	(void)rig_accept(&rig, &(struct rig_mail){ .from = "a@sender.example", .to = { "u1" } });
+	rig.routes_manual = true; /* the mail itself is routed before or after, the bounce never */
+	rig_wait(&rig, rig.n_questions > 0);
+	if (!rig.questions[0].is_answered)
+		rig_answer(&rig, &rig.questions[0]);
+	rig_wait(&rig, rig_asked(&rig, "a@sender.example", 0));
+	rig_kill(&rig);
+	before = rig_n_asked(&rig, "a@sender.example");
+	rig_start(&rig);
+	rig_wait(&rig, rig_n_asked(&rig, "a@sender.example") > before);
+	rig_deinit(&rig);
+}
+
+static void reports_are_sent_as_asked_for(void **state)
+{
+	static const struct {
+		uint8_t notify, outcome;
+		bool by_alias, is_remote;
+		const char *told; /* NULL: nobody */
+	} rows[] = {
+		{ 0, JOB_FAILED, false, false, "Action: failed" },
+		{ FAILURE, JOB_FAILED, false, true, "Action: failed" },
+		{ NEVER, JOB_FAILED, false, false, NULL },
+		{ SUCCESS, JOB_FAILED, false, false, NULL },
+		{ DELAY, JOB_FAILED, false, true, NULL },
+		{ 0, JOB_DELIVERED, false, false, NULL },
+		{ NEVER, JOB_DELIVERED, false, false, NULL },
+		{ FAILURE, JOB_DELIVERED, false, false, NULL },
+		{ SUCCESS, JOB_DELIVERED, false, false, "Action: delivered" },
+		{ SUCCESS, JOB_RELAYED, false, true, "Action: relayed" },
+		{ SUCCESS, JOB_RELAYED_DSN, false, true, NULL },
+		{ SUCCESS, JOB_FAILED, true, false, NULL },
+		{ SUCCESS | FAILURE, JOB_FAILED, true, false, "Action: failed" },
+		{ FAILURE, JOB_FAILED, true, false, "Action: failed" },
+		{ NEVER, JOB_FAILED, true, false, NULL },
+	};
+	static const struct rig_route routes[] = {
+		{ "list@here.example",
+			{ { LEAF_USER, 0, "u1@here.example", "u1", NULL, NULL, NULL },
+				{ LEAF_USER, 0, "u2@here.example", "u2", NULL, NULL, NULL } } },
+		{ 0 },
+	};
+	struct rig rig;
+	size_t n_removed = 0, n_told = 0;
+
+	(void)state;
+	rig_init(&rig, LATER);
+	rig.routes = routes;
+	rig_start(&rig);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *to = rows[i].by_alias ? "list"
+			: rows[i].is_remote	  ? "u1@far.example"
+						  : "u1@here.example";
+		const struct rig_end ends[] = {
+			{ rows[i].is_remote ? "u1@far.example" : "u1@here.example", rows[i].outcome,
+				rows[i].outcome == JOB_FAILED ? "5.1.1" : "2.0.0", { { 0 } } },
+			{ 0 },
+		};
+		rig.ends = ends;
+		(void)rig_accept(&rig,
+			&(struct rig_mail){
+				.from = "a@sender.example", .to = { to }, .notify = rows[i].notify });
+		n_removed += rows[i].told ? 2 : 1;
+		rig_wait(&rig, rig_logged(&rig, ": removed") == n_removed);
+		rig_pause(&rig, 50);
+		if (rows[i].told)
+			assert_true(rig_contains(
+				&wait_job(&rig, "a@sender.example", n_told++)->content, rows[i].told));
+		if (rig_n_jobs(&rig, "a@sender.example") != n_told)
+			fail_msg("row %zu: %zu reports", i, rig_n_jobs(&rig, "a@sender.example"));
+	}
+	rig_deinit(&rig);
+}
+
+static void a_bounce_that_fails_goes_to_postmaster_and_ends_there(void **state)
+{
+	static const struct rig_end ends[] = { FAILS("u1@here.example"), FAILS("a@sender.example"),
+		FAILS("postmaster@here.example"), { 0 } };
+	static const struct rig_end no_postmaster[] = { FAILS("u1@here.example"), FAILS("a@sender.example"),
+		{ 0 } };
+	struct rig rig;
+	const struct rig_job *copy;
+
+	(void)state;
+	rig_init(&rig, LATER);
+	rig.ends = no_postmaster;
+	rig_start(&rig);
+	(void)rig_accept(&rig, &(struct rig_mail){ .from = "a@sender.example", .to = { "u1" } });
+	copy = wait_job(&rig, "postmaster@here.example", 0);
+	assert_true(rig_contains(&copy->content, "Subject: Postmaster Copy: Undelivered Mail\n"));
+	rig_wait(&rig, rig_logged(&rig, ": removed") == 3);
+	rig.ends = ends;
+	(void)rig_accept(&rig, &(struct rig_mail){ .from = "a@sender.example", .to = { "u1" } });
+	rig_wait(&rig, rig_logged(&rig, ": removed") == 6);
+	assert_int_equal(rig_logged(&rig, "postmaster cannot be reached; nobody is told"), 1);
+	assert_int_equal(rig_n_jobs(&rig, "postmaster@here.example"), 2);
+	(void)rig_accept(&rig, &(struct rig_mail){ .from = "", .to = { "u1" } }); /* the null reverse-path */
+	rig_wait(&rig, rig_logged(&rig, ": removed") == 8);
+	assert_int_equal(rig_n_jobs(&rig, "postmaster@here.example"), 3);
+	assert_int_equal(rig_n_jobs(&rig, "a@sender.example"), 2);
+	rig_deinit(&rig);
+}
+
+static void owners_are_told_of_their_lists(void **state)
+{
+	static const struct rig_route routes[] = {
+		{ "list@here.example",
+			{ { LEAF_USER, 0, "u1@here.example", "u1", "owner-list@here.example", NULL, NULL },
+				{ LEAF_USER, 0, "u2@here.example", "u2", "owner-list@here.example", NULL,
+					NULL } } },
+		{ 0 },
+	};
+	static const struct rig_end ends[] = { FAILS("u1@here.example"), FAILS("u2@here.example"),
+		FAILS("u3@here.example"), { 0 } };
+	struct rig rig;
+	const struct rig_job *bounce;
+
+	(void)state;
+	rig_init(&rig, LATER);
+	rig.routes = routes;
+	rig.ends = ends;
+	rig_start(&rig);
+	(void)rig_accept(&rig, &(struct rig_mail){ .from = "a@sender.example", .to = { "list", "u3" } });
+	bounce = wait_job(&rig, "owner-list@here.example", 0);
+	assert_true(rig_contains(&bounce->content, "u1@here.example"));
+	assert_true(rig_contains(&bounce->content, "u2@here.example"));
+	assert_false(rig_contains(&bounce->content, "u3@here.example"));
+	bounce = wait_job(&rig, "a@sender.example", 0);
+	assert_true(rig_contains(&bounce->content, "u3@here.example"));
+	assert_false(rig_contains(&bounce->content, "u1@here.example"));
+	rig_wait(&rig, rig_logged(&rig, ": removed") == 3);
+	assert_string_equal(rig_job(&rig, "u1@here.example", 0)->reverse_path, "owner-list@here.example");
+	assert_string_equal(rig_job(&rig, "u3@here.example", 0)->reverse_path, "a@sender.example");
+	assert_int_equal(rig_n_jobs(&rig, "owner-list@here.example"), 1);
+	assert_int_equal(rig_n_jobs(&rig, "a@sender.example"), 1);
+	rig_deinit(&rig);
+}
+
+static void old_mail_comes_back_after_enough_attempts(void **state)
+{
+	static const struct {
+		uint64_t age_s;
+		uint32_t attempts; /* before */
+		bool expires;
+	} rows[] = { { 100, 2, true }, { 100, 1, false }, { 30, 5, false } };
+	static const struct rig_end ends[] = { { "u1@here.example", JOB_DEFERRED, "4.2.1", { { 0 } } },
+		{ 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct rig rig;
+		rig_init(&rig, LATER "lifetime = 60s\ndelay_warning = 0\n");
+		rig.ends = ends;
+		(void)rig_seed(&rig, rows[i].age_s, rows[i].attempts, "a@sender.example", "u1@here.example");
+		rig_start(&rig);
+		rig_wait(&rig, rig_logged(&rig, "status=deferred") == 1);
+		if (rows[i].expires) {
+			assert_true(rig_contains(
+				&wait_job(&rig, "a@sender.example", 0)->content, "gave up after 3 attempts"));
+			rig_wait(&rig, rig_logged(&rig, ": removed") == 2);
+		} else {
+			rig_pause(&rig, 100);
+			assert_int_equal(rig_logged(&rig, "status=expired"), 0);
+		}
+		rig_deinit(&rig);
+	}
+}
+
+static void a_delay_is_told_once(void **state)
+{
+	static const struct rig_end ends[] = { { "u1@here.example", JOB_DEFERRED, "4.2.1", { { 0 } } },
+		{ 0 } };
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, LATER "delay_warning = 10s\n");
+	rig.ends = ends;
+	(void)rig_seed(&rig, 100, 0, "a@sender.example", "u1@here.example");
+	rig_start(&rig);
+	assert_true(rig_contains(&wait_job(&rig, "a@sender.example", 0)->content, "Action: delayed"));
+	rig_wait(&rig, rig_logged(&rig, ": removed") == 1);
+	assert_int_equal(rig_act(&rig, QUEUE_ACT_FLUSH, 0), EX_OK);
+	rig_wait(&rig, rig_logged(&rig, "status=deferred") == 2);
+	rig_pause(&rig, 400);
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_start(&rig);
+	assert_int_equal(rig_act(&rig, QUEUE_ACT_FLUSH, 0), EX_OK);
+	rig_wait(&rig, rig_logged(&rig, "status=deferred") == 3);
+	rig_pause(&rig, 100);
+	assert_int_equal(rig_n_jobs(&rig, "a@sender.example"), 1);
+	rig_deinit(&rig);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(those_that_fail_together_are_told_together),
+		cmocka_unit_test(a_failure_is_recorded_after_its_bounce),
+		cmocka_unit_test(reports_are_sent_as_asked_for),
+		cmocka_unit_test(a_bounce_that_fails_goes_to_postmaster_and_ends_there),
+		cmocka_unit_test(owners_are_told_of_their_lists),
+		cmocka_unit_test(old_mail_comes_back_after_enough_attempts),
+		cmocka_unit_test(a_delay_is_told_once),
+	};
+	int status = rig_main(argc, argv);
+
+	return status >= 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
+}
