@@ -260,7 +260,7 @@ static const struct channel_hooks hooks = { .handlers = handlers, .on_closed = o
 
 const char *rig_path(const struct rig *rig, const char *name)
 {
-	static char path[200];
+	static char path[100];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", rig->dir, name);
 	return path;
