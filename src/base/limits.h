@@ -6,12 +6,13 @@
  */
 #pragma once
 
-#define LIMIT_LOG_LINE 8192  /* longer than any SMTP reply we quote, shorter than a datagram of /dev/log */
-#define LIMIT_LOCAL_PART 256 /* octets; RFC 5321 4.5.3.1.1 asks for 64, but VERP and SRS senders are longer  \
-			      */
-#define LIMIT_DOMAIN 255     /* octets, RFC 5321 4.5.3.1.2 */
-#define LIMIT_ADDRESS 512    /* local-part @ domain */
-#define LIMIT_PATH 1024 /* reverse- or forward-path with what it may be quoted to; the RFC asks for 256 */
+#define LIMIT_LOG_LINE 8192 /* longer than any SMTP reply we quote, shorter than a datagram of /dev/log */
+#define LIMIT_LOCAL_PART                                                                                     \
+	256		  /* octets; RFC 5321 4.5.3.1.1 asks for 64, but VERP and SRS senders are longer     \
+			   */
+#define LIMIT_DOMAIN 255  /* octets, RFC 5321 4.5.3.1.2 */
+#define LIMIT_ADDRESS 512 /* local-part @ domain */
+#define LIMIT_PATH 1024	  /* reverse- or forward-path with what it may be quoted to; the RFC asks for 256 */
 #define LIMIT_COMMAND_LINE                                                                                   \
 	2048			  /* RFC 5321 asks for 512; DSN and SIZE parameters lengthen it (RFC 3461 4) \
 				   */

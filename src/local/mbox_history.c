@@ -26,7 +26,7 @@ static bool received_id(struct slice rest, uint64_t *id_out)
 	bool is_first = true;
 
 	while (slice_next_line(&rest, &line) && (is_first || slice_starts(line, SLICE("\t")))) {
-		const char *hit = line.at;
+		const char *hit;
 		struct slice left = line;
 		is_first = false;
 		while ((hit = memmem(left.at, left.len, word.at, word.len))) {

@@ -116,7 +116,7 @@ void intake_forget(struct slice submission, uid_t uid);
 void drop_intake_recover(void); /* before anything is delivered */
 void drop_intake_start(void);
 void drop_intake_stop(void); /* before the spool is closed */
-void intake_stop(void); /* aborts what is being received from commands */
+void intake_stop(void);	     /* aborts what is being received from commands */
 
 /* ---- control.c: sendmail, mailq, postrider ---- */
 void control_listen(int fd); /* takes fd */

@@ -31,8 +31,7 @@ static int take_once(struct alias_lock *lock)
 		return errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
 	if (!is_named(fd, lock->name))
 		return -EAGAIN;
-	lock->fd = fd;
-	fd = -1;
+	lock->fd = take_fd(&fd);
 	return 0;
 }
 
