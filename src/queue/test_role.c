@@ -13,6 +13,7 @@ static const struct rig_mail to_user = { .from = "a@far.example", .to = { "u1@lo
 static void is_accepted_when_it_is_on_disk(void **state)
 {
 	struct rig rig;
+	size_t n_asked;
 
 	(void)state;
 	rig_init(&rig, LATER);
@@ -20,10 +21,9 @@ static void is_accepted_when_it_is_on_disk(void **state)
 	rig.routes_manual = true;
 	(void)rig_accept(&rig, &to_user);
 	rig_kill(&rig);
+	n_asked = rig_n_asked(&rig, "u1@localhost.localdomain"); /* before it died, or not */
 	rig_start(&rig);
-	rig.routes_manual = false;
-	rig_wait(&rig,
-		rig_n_asked(&rig, "u1@localhost") == 2 || rig_n_asked(&rig, "u1@localhost.localdomain") == 2);
+	rig_wait(&rig, rig_n_asked(&rig, "u1@localhost.localdomain") > n_asked);
 	rig_deinit(&rig);
 }
 
