@@ -194,14 +194,14 @@ uint64_t rig_seed(struct rig *rig, uint64_t age_s, uint32_t attempts, const char
 	struct spool_entry entry = { 0 };
 	struct spool_message *content = NULL;
 	struct spool *spool = NULL;
-	bool is_seeded = false, is_closed = false;
+	volatile bool is_seeded = false, is_closed = false; /* set by callbacks */
 
 	assert_int_equal(spool_open(rig_path(rig, "spool"), &how, rig->loop, &spool_hooks, NULL, &spool), 0);
 	assert_int_equal(spool_message_new(spool, 0, &content), 0);
 	assert_int_equal(spool_message_append(content, SLICE("Subject: old\n\nHello.\n")), 0);
-	spool_message_commit(content, &entry, &env, &rcpt, 1, on_seeded, &is_seeded);
+	spool_message_commit(content, &entry, &env, &rcpt, 1, on_seeded, (void *)(uintptr_t)&is_seeded);
 	rig_wait(rig, is_seeded);
-	spool_close(spool, on_spool_closed, &is_closed);
+	spool_close(spool, on_spool_closed, (void *)(uintptr_t)&is_closed);
 	rig_wait(rig, is_closed);
 	return id;
 }

@@ -356,7 +356,7 @@ static void content_is_asked_for_while_the_channel_is_full(void **state)
 	for (size_t i = 0; i < MAILS; i++)
 		(void)rig_accept(
 			&rig, &(struct rig_mail){ .from = "a@far.example", .to = { "u1" }, .size = 100000 });
-	rig_pause(&rig, 300);
+	rig_pause(&rig, 3000); /* queue has begun these jobs: nobody can see it while the channel is paused */
 	for (uint64_t job = 1; job <= STARTED; job++)
 		SEND(rig.peers[ROLE_LOCAL], JOB_MORE, .job = job, .offset = 64 << 10);
 	rig_pause(&rig, 200);
