@@ -121,7 +121,9 @@ void intake_stop(void);	     /* aborts what is being received from commands */
 /* ---- control.c: sendmail, mailq, postrider ---- */
 void control_listen(int fd); /* takes fd */
 void control_start(void);    /* commands are served once there is a listener, and queue ids to give */
-void control_message_leaves(const struct message *m); /* while it is still in queue.all */
+
+/* ---- listing.c ---- */
+void listing_message_leaves(const struct message *m); /* while it is still in queue.all */
 
 /* ---- permission.c: what a user may do ---- */
 bool control_is_administrator(uid_t uid); /* root; in sandbox mode its user */

@@ -34,7 +34,7 @@ void queue_enter(struct message *m)
 static void message_leave(struct message *m)
 {
 	table_remove(&queue.by_id, &m->by_id);
-	control_message_leaves(m);
+	listing_message_leaves(m);
 	list_remove(&m->in_all);
 	heap_remove(&timers.waiting, &m->retry);
 	queue.n_messages--;
