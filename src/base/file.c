@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file.c - see file.h; tests fail these calls on purpose by preloading replacements of the system calls */
+/* file.c - see file.h; tests replace the system calls (tests/support/shim.c) and fail them on purpose */
 #include "base/file.h"
 #include <fcntl.h>
 #include <sys/stat.h>

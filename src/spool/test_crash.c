@@ -9,11 +9,10 @@
  * on each such disk, and judged.
  */
 #include "spool/test_kit.h"
-#include <fcntl.h>
+#include "support/disk.h"
 #include <sys/stat.h>
 
 #define N_IDS 64
-#define MAX_FILES 256
 
 static struct kit kit;
 
@@ -77,200 +76,9 @@ static void workload(void)
 	kit_close(&kit);
 }
 
-/* ---- the disk ---- */
-
-struct file {
-	uint64_t inode;
-	char *bytes;
-	size_t n_bytes, cap;
-};
-struct name {
-	uint64_t dir, inode;
-	char name[SPOOL_NAME_MAX];
-};
-struct disk {
-	struct file files[MAX_FILES];
-	size_t n_files;
-	struct name names[MAX_FILES];
-	size_t n_names;
-};
-
-static struct file *disk_file(struct disk *d, uint64_t inode)
-{
-	for (size_t i = 0; i < d->n_files; i++)
-		if (d->files[i].inode == inode)
-			return &d->files[i];
-	assert_true(d->n_files < MAX_FILES);
-	d->files[d->n_files] = (struct file){ .inode = inode };
-	return &d->files[d->n_files++];
-}
-
-static void disk_write(struct disk *d, const struct shim_event *e, size_t from, size_t n)
-{
-	struct file *f = disk_file(d, e->file);
-	size_t end = (size_t)e->offset + from + n;
-
-	if (end > f->cap) {
-		size_t cap = MAX(end, f->cap * 2);
-		char *grown = mem_new(cap);
-		if (f->n_bytes)
-			memcpy(grown, f->bytes, f->n_bytes);
-		mem_free(f->bytes);
-		f->bytes = grown;
-		f->cap = cap;
-	}
-	memcpy(f->bytes + e->offset + from, e->bytes + from, n);
-	f->n_bytes = MAX(f->n_bytes, end);
-}
-
-static struct name *disk_name(struct disk *d, uint64_t dir, const char *name)
-{
-	for (size_t i = 0; i < d->n_names; i++)
-		if (d->names[i].dir == dir && strcmp(d->names[i].name, name) == 0)
-			return &d->names[i];
-	return NULL;
-}
-
-static void disk_unname(struct disk *d, uint64_t dir, const char *name)
-{
-	struct name *n = disk_name(d, dir, name);
-
-	if (n)
-		*n = d->names[--d->n_names];
-}
-
-static void disk_change_dir(struct disk *d, const struct shim_event *e)
-{
-	struct name *n;
-
-	switch (e->call) {
-	case SHIM_CREATE:
-		assert_true(d->n_names < MAX_FILES);
-		n = &d->names[d->n_names++];
-		*n = (struct name){ .dir = e->dir, .inode = e->file };
-		memcpy(n->name, e->name, sizeof(n->name));
-		return;
-	case SHIM_RENAME:
-		disk_unname(d, e->dir, e->to);
-		n = disk_name(d, e->dir, e->name);
-		assert_non_null(n);
-		memcpy(n->name, e->to, sizeof(n->name));
-		return;
-	case SHIM_UNLINK: disk_unname(d, e->dir, e->name); return;
-	default: return;
-	}
-}
-
-static bool event_is_of_dir(const struct shim_event *e)
-{
-	return e->call == SHIM_CREATE || e->call == SHIM_RENAME || e->call == SHIM_UNLINK;
-}
-
-static void disk_free(struct disk *d)
-{
-	for (size_t i = 0; i < d->n_files; i++)
-		mem_free(d->files[i].bytes);
-	memset(d, 0, sizeof(*d));
-}
-
 /* ---- the power cut ---- */
 
-enum cut { CUT_NOTHING_MORE, CUT_EVERYTHING, CUT_SOMETHING };
-static unsigned cut_seed;
-static unsigned cut_random(void)
-{
-	cut_seed = cut_seed * 1103515245 + 12345;
-	return cut_seed >> 16 & 0x7fff;
-}
-
-/* A number for each file that was created: the file system gives a free inode to the next file. */
-static void events_number_files(void)
-{
-	uint64_t n_created = 0;
-
-	for (size_t i = 0; i < shim.n_events; i++) {
-		uint64_t inode = shim.events[i].file;
-		if (shim.events[i].call != SHIM_CREATE)
-			continue;
-		n_created++;
-		for (size_t k = i; k < shim.n_events; k++) {
-			if (k > i && shim.events[k].call == SHIM_CREATE && shim.events[k].file == inode)
-				break;
-			if (shim.events[k].file == inode)
-				shim.events[k].file = UINT64_MAX - n_created;
-		}
-	}
-}
-
-/* Has a sync that began after event i ended before event n? */
-static bool event_is_covered(size_t i, size_t n)
-{
-	const struct shim_event *e = &shim.events[i];
-	uint64_t inode = event_is_of_dir(e) ? e->dir : e->file;
-
-	for (size_t s = i + 1; s < n; s++)
-		if (shim.events[s].call == SHIM_SYNC && shim.events[s].file == inode &&
-			shim.events[s].begin > i)
-			return true;
-	return false;
-}
-
-static void cut_write(struct disk *d, const struct shim_event *e, enum cut cut)
-{
-	for (size_t at = 0; at < e->n_bytes; at += 512)
-		if (cut == CUT_EVERYTHING || (cut == CUT_SOMETHING && cut_random() % 2))
-			disk_write(d, e, at, MIN((size_t)512, e->n_bytes - at));
-}
-
-static struct disk disk;
-
-/* The disk when the power goes after n events. */
-static void cut_build(size_t n, enum cut cut)
-{
-	bool dir_goes_on = true;
-
-	disk_free(&disk);
-	for (size_t i = 0; i < n; i++) {
-		const struct shim_event *e = &shim.events[i];
-		bool is_covered = event_is_covered(i, n);
-		if (e->call == SHIM_PWRITE && is_covered)
-			disk_write(&disk, e, 0, e->n_bytes);
-		else if (e->call == SHIM_PWRITE)
-			cut_write(&disk, e, cut);
-		else if (event_is_of_dir(e) && is_covered)
-			disk_change_dir(&disk, e);
-		else if (event_is_of_dir(e)) {
-			dir_goes_on = dir_goes_on &&
-				(cut == CUT_EVERYTHING || (cut == CUT_SOMETHING && cut_random() % 4));
-			if (dir_goes_on)
-				disk_change_dir(&disk, e);
-		}
-	}
-}
-
 static uint64_t log_inode, bodies_inode;
-
-static void cut_materialize(const char *dir)
-{
-	char path[160];
-
-	assert_int_equal(mkdir(dir, 0700), 0);
-	(void)snprintf(path, sizeof(path), "%s/log", dir);
-	assert_int_equal(mkdir(path, 0700), 0);
-	(void)snprintf(path, sizeof(path), "%s/bodies", dir);
-	assert_int_equal(mkdir(path, 0700), 0);
-	for (size_t i = 0; i < disk.n_names; i++) {
-		const struct name *n = &disk.names[i];
-		const struct file *f = disk_file(&disk, n->inode);
-		assert_true(n->dir == log_inode || n->dir == bodies_inode);
-		(void)snprintf(
-			path, sizeof(path), "%s/%s/%s", dir, n->dir == log_inode ? "log" : "bodies", n->name);
-		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-		assert_true(fd >= 0);
-		assert_int_equal(write(fd, f->bytes ? f->bytes : "", f->n_bytes), f->n_bytes);
-		close(fd);
-	}
-}
 
 static uint64_t inode_of(const char *dir, const char *sub)
 {
@@ -284,7 +92,7 @@ static uint64_t inode_of(const char *dir, const char *sub)
 
 static struct kit after;
 
-static void judge(size_t n, enum cut cut)
+static void judge(size_t n, enum disk_cut cut)
 {
 	if (kit_n_problems(&after))
 		fail_msg("event %zu cut %d: %s (segment %" PRIu64 " at %" PRIu64 ", %" PRIu64
@@ -313,13 +121,19 @@ static void judge(size_t n, enum cut cut)
 	}
 }
 
-static void cut_and_judge(size_t n, enum cut cut)
+static void cut_and_judge(size_t n, enum disk_cut cut)
 {
-	cut_build(n, cut);
+	struct disk *disk = disk_new();
+
+	disk_add_dir(disk, log_inode, "log");
+	disk_add_dir(disk, bodies_inode, "bodies");
+	disk_cut(disk, shim, n, cut, (unsigned)n);
 	memset(&after, 0, sizeof(after));
 	after.set = kit.set;
 	(void)snprintf(after.dir, sizeof(after.dir), "%.40s-cut", kit.dir);
-	cut_materialize(after.dir);
+	assert_int_equal(mkdir(after.dir, 0700), 0);
+	assert_int_equal(disk_store(disk, after.dir), 0);
+	disk_free(&disk);
 	kit_open(&after);
 	judge(n, cut);
 	if (n % 16 == 0) { /* it works: takes a message, and keeps it */
@@ -341,21 +155,19 @@ static void power_goes_at_every_step(void **state)
 
 	kit_init(&kit);
 	shim_reset();
-	shim.records = shim.skips_syncs = true;
+	shim->records = shim->skips_syncs = true;
 	workload();
-	shim.records = false;
-	n_events = shim.n_events;
-	events_number_files();
+	shim->records = false;
+	n_events = shim->n_events;
+	disk_number_files(shim);
 	log_inode = inode_of(kit.dir, "log");
 	bodies_inode = inode_of(kit.dir, "bodies");
 	assert_true(n_events > 200);
-	cut_seed = 1;
 	for (size_t n = 1; n <= n_events; n++) {
-		cut_and_judge(n, CUT_NOTHING_MORE);
-		cut_and_judge(n, CUT_SOMETHING);
-		cut_and_judge(n, CUT_EVERYTHING);
+		cut_and_judge(n, DISK_NOTHING_MORE);
+		cut_and_judge(n, DISK_SOMETHING);
+		cut_and_judge(n, DISK_EVERYTHING);
 	}
-	disk_free(&disk);
 	kit_deinit(&kit);
 	shim_reset();
 }

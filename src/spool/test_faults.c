@@ -73,7 +73,7 @@ static void wait_until_it_takes_mail(void)
 
 struct fault {
 	int error;
-	size_t n;
+	unsigned n;
 	bool is_partial;
 };
 
@@ -85,26 +85,29 @@ static size_t run_with_fault(size_t at, const struct fault *fault)
 
 	kit_init(&kit);
 	shim_reset();
-	shim.skips_syncs = shim.counts = true;
-	shim.fail_at = at;
-	shim.fail_error = fault->error;
-	shim.fail_n = fault->n;
-	shim.is_partial = fault->is_partial;
+	shim->skips_syncs = true;
+	shim->fault = (struct shim_fault){
+		.is_armed = true,
+		.at = (unsigned)at,
+		.n = fault->n,
+		.act = fault->is_partial ? SHIM_ERROR_PARTLY : SHIM_ERROR,
+		.error = fault->error,
+	};
 	r = kit_try_open(&kit);
 	if (r == 0) {
 		workload();
 		assert_nothing_waits();
-		shim.counts = false;
+		shim->fault.is_armed = false;
 		wait_until_it_takes_mail();
 		kit_check(&kit);
 		kit_close(&kit);
 		kit_forget(&kit);
 	}
-	n_calls = shim.n_calls;
-	shim.counts = false;
+	n_calls = shim->n_matched;
+	shim->fault.is_armed = false;
 	kit_open(&kit);
 	if (kit_n_problems(&kit))
-		fail_msg("call %zu, error %d x %zu: after reopening: %s", at, fault->error, fault->n,
+		fail_msg("call %zu, error %d x %u: after reopening: %s", at, fault->error, fault->n,
 			spool_problem_text(kit.last_problem.kind));
 	kit_check(&kit);
 	kit_commit(&kit, 40, 100, 1);
@@ -137,14 +140,12 @@ static void full_disk(void **state)
 
 	kit_init(&kit);
 	shim_reset();
-	shim.skips_syncs = true;
+	shim->skips_syncs = true;
 	kit_open(&kit);
 	kit_commit(&kit, 1, 100, 2);
-	shim.counts = true;
-	shim.fail_calls = 1U << SHIM_CREATE;
-	shim.fail_at = 1;
-	shim.fail_n = SIZE_MAX / 2;
-	shim.fail_error = ENOSPC;
+	shim->fault = (struct shim_fault){
+		.is_armed = true, .calls = 1U << SHIM_CREATE, .at = 1, .n = UINT_MAX / 2, .error = ENOSPC
+	};
 	for (id = 2; id < 200; id++) {
 		if (kit_begin(&kit, id, 9000, 1) < 0)
 			break;
@@ -175,7 +176,7 @@ static void full_disk(void **state)
 		kit_run_idle(&kit);
 	assert_false(spool_is_full(kit.sp));
 	kit_commit(&kit, 300, 9000, 1);
-	shim.counts = false;
+	shim->fault.is_armed = false;
 	kit_reopen(&kit);
 	kit_check(&kit);
 	kit_close(&kit);
@@ -208,10 +209,9 @@ static void an_abandoned_segment_is_emptied(void **state)
 	for (uint64_t id = 1; id <= 4; id++)
 		kit_commit(&kit, id, 2000, 1);
 	uint64_t bad = kit.messages[1].entry.segment->generation;
-	shim.fail_calls = 1U << SHIM_SYNC;
-	shim.fail_at = shim.fail_n = 1;
-	shim.fail_error = EIO;
-	shim.counts = true;
+	shim->fault = (struct shim_fault){
+		.is_armed = true, .calls = 1U << SHIM_SYNC, .at = 1, .n = 1, .error = EIO
+	};
 	assert_int_equal(kit_begin(&kit, 5, 2000, 1), 0);
 	kit_result(&kit, 2, 0, SPOOL_RCPT_DELIVERED, true); /* of the same batch: it is kept */
 	kit_run(&kit);

@@ -4,12 +4,12 @@
  * reopening
  *
  * Content is made from id and length, so a message read back needs nothing else to be judged. Every kit has
- * its own directory below the current one, removed by kit_deinit. Also the shim: the system calls that change
- * files go through it (defined here, so they replace the C library's), and it counts, fails, holds up or
- * records them. Layer: tests of spool.
+ * its own directory below the current one, removed by kit_deinit. The system calls that change files go
+ * through the shim (support/shim.h). Layer: tests of spool.
  */
 #pragma once
 #include "spool/spool-private.h"
+#include "support/shim.h"
 #include "support/test.h"
 
 #define KIT_MESSAGES 512
@@ -72,44 +72,3 @@ void kit_remove_tree(const char *path);
 size_t kit_count_files(struct kit *k, const char *sub);
 /* The only, or the newest, segment in use: path to out. */
 void kit_tail_path(struct kit *k, char *out, size_t size);
-
-/* ---- the shim ---- */
-
-enum shim_call {
-	SHIM_CREATE,
-	SHIM_PWRITE,
-	SHIM_SYNC_BEGIN,
-	SHIM_SYNC,
-	SHIM_RENAME,
-	SHIM_UNLINK,
-	SHIM_CALLS,
-};
-struct shim_event {
-	enum shim_call call;
-	uint64_t file; /* inode */
-	uint64_t dir;  /* inode of the directory of name */
-	uint64_t offset;
-	size_t n_bytes;
-	char *bytes;
-	char name[SPOOL_NAME_MAX], to[SPOOL_NAME_MAX];
-	size_t begin; /* SHIM_SYNC: index of its SHIM_SYNC_BEGIN */
-};
-struct shim {
-	uv_mutex_t lock;
-	bool counts;
-	size_t n_calls;	     /* of those that can fail, while it counts */
-	size_t fail_at;	     /* the n-th of them fails, 0: none */
-	size_t fail_n;	     /* how many fail from there on */
-	int fail_error;	     /* errno */
-	unsigned fail_calls; /* only these: bits 1 << enum shim_call; 0: all */
-	bool is_partial;     /* a failing write has written half */
-	size_t n_syncs_done, n_syncs_begun;
-	uv_sem_t *hold_sync; /* each fdatasync waits here before it is made */
-	bool skips_syncs;    /* claims success; quick, where the test itself says what a sync covers */
-	bool records;
-	struct shim_event *events;
-	size_t n_events, cap;
-};
-extern struct shim shim;
-void shim_reset(void);
-size_t shim_n_events(void);

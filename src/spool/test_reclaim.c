@@ -8,7 +8,7 @@ static struct spool_statistics st;
 static int setup(void **state)
 {
 	kit_init(&kit);
-	shim.skips_syncs = true; /* many commits; durability is another test's subject */
+	shim->skips_syncs = true; /* many commits; durability is another test's subject */
 	return 0;
 }
 
@@ -173,7 +173,7 @@ static void compaction_waits_for_changes(bool starts_first)
 		kit_run(&kit);
 	}
 	uint64_t before = kit.messages[1].entry.segment->generation;
-	shim.hold_sync = &sem;
+	shim->hold_sync = &sem;
 	if (!starts_first)
 		kit_expand(&kit, 1, 0, 3);
 	kit.sp->move.not_before_ms = 0;
@@ -187,7 +187,7 @@ static void compaction_waits_for_changes(bool starts_first)
 	kit_commit(&kit, 60, 100, 1); /* something happens: now it is moved */
 	kit_run(&kit);
 	assert_true(kit.messages[1].entry.segment->generation > before);
-	shim.hold_sync = NULL;
+	shim->hold_sync = NULL;
 	kit_reopen(&kit);
 	assert_int_equal(kit.messages[1].n_rcpts, 5);
 	kit_check(&kit);

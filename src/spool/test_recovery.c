@@ -392,15 +392,15 @@ static void the_last_batch_is_settled_first(void **state)
 	bool is_written = false, is_synced = false;
 
 	shim_reset();
-	shim.records = true;
+	shim->records = true;
 	kit_open(&kit);
-	shim.records = false;
+	shim->records = false;
 	for (size_t i = 0; i < kit.n_events_at_recovery; i++) {
-		const struct shim_event *e = &shim.events[i];
-		is_written |= e->call == SHIM_PWRITE && e->offset == end_of[N_MESSAGES - 1] &&
+		const struct shim_event *e = &shim->events[i];
+		is_written |= e->call == SHIM_WRITE && e->offset == end_of[N_MESSAGES - 1] &&
 			e->n_bytes == end_of[N_MESSAGES] - end_of[N_MESSAGES - 1];
 		is_synced |= is_written && e->call == SHIM_SYNC && e->begin > 0 &&
-			e->file == shim.events[e->begin].file && e->begin >= i - 1;
+			e->file == shim->events[e->begin].file && e->begin >= i - 1;
 	}
 	assert_true(is_written && is_synced);
 	kit_close(&kit);

@@ -107,7 +107,7 @@ static void nothing_is_reported_before_its_sync(void **state)
 	assert_int_equal(uv_sem_init(&sem, 0), 0);
 	kit_open(&kit);
 	kit_commit(&kit, 1, 100, 2);
-	shim.hold_sync = &sem;
+	shim->hold_sync = &sem;
 	assert_int_equal(kit_begin(&kit, 2, 5000, 1), 0);
 	kit_expand(&kit, 1, 0, 2);
 	for (int i = 0; i < 20; i++) {
@@ -122,7 +122,7 @@ static void nothing_is_reported_before_its_sync(void **state)
 	kit_run(&kit);
 	assert_int_equal(kit.messages[2].result, 0);
 	assert_int_equal(kit.messages[1].result, 0);
-	shim.hold_sync = NULL;
+	shim->hold_sync = NULL;
 	kit_close(&kit);
 	uv_sem_destroy(&sem);
 }
