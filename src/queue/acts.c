@@ -14,9 +14,12 @@ static struct list acts = { &acts, &acts }; /* struct act.in_acts, in the order 
 
 static bool has_recipient_in(const struct message *m, struct slice domain)
 {
-	for (uint32_t i = 0; i < m->n_rcpts; i++) {
-		struct slice path = m->rcpts[i].forward_path;
-		if (m->rcpts[i].stage != STAGE_DONE &&
+	struct recipient_cursor c = message_cursor(m);
+	struct recipient_view v;
+
+	while (recipient_next(&c, &v)) {
+		struct slice path = v.spool.forward_path;
+		if (v.stage != STAGE_DONE &&
 			slice_eq_nocase(slice_from(path, slice_rfind(path, '@') + 1), domain))
 			return true;
 	}
@@ -28,7 +31,7 @@ static bool flush_wants(enum queue_action action, const struct message *m, struc
 	switch (action) {
 	case QUEUE_ACT_FLUSH: return true;
 	case QUEUE_ACT_FLUSH_DOMAIN: return has_recipient_in(m, argument);
-	case QUEUE_ACT_FLUSH_SENDER: return slice_eq_nocase(m->reverse_path, argument);
+	case QUEUE_ACT_FLUSH_SENDER: return slice_eq_nocase(message_reverse_path(m), argument);
 	case QUEUE_ACT_FLUSH_ID:
 	case QUEUE_ACT_HOLD:
 	case QUEUE_ACT_RELEASE:
@@ -137,8 +140,11 @@ static void delete_record(struct message *m, struct act *a);
 
 static bool has_undeleted(const struct message *m)
 {
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		if (!spool_rcpt_state_is_final(m->rcpts[i].state))
+	struct recipient_cursor c = message_cursor(m);
+	struct recipient_view v;
+
+	while (recipient_next(&c, &v))
+		if (!spool_rcpt_state_is_final(v.spool.progress.state))
 			return true;
 	return false;
 }
@@ -158,6 +164,7 @@ static void on_delete_recorded(void *user, int result)
  * mail without recipients. Results are written even when the disk is full. */
 static void delete_record(struct message *m, struct act *a)
 {
+	message_thaw(m);
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
 		struct recipient *r = &m->rcpts[i];
 		struct spool_progress p;

@@ -30,11 +30,14 @@ uint64_t queue_new_ids(unsigned n); /* the first of n that follow each other */
 
 /* ---- life.c: a message's life ---- */
 void life_init(void);
+void life_turn(void); /* once per turn of the loop: what is due becomes live, as far as there is room */
 void queue_enter(struct message *m); /* it is in the spool: known by its id from now on */
+/* Recovered mail gets its next attempt when it is due; what was under way at the crash is due at once. */
+void queue_resume(struct message *m);
 /* The commit was reported: the message is ours. Takes m. */
 void queue_accepted(struct message *m);
-/* Something of m came to rest: reports failures, removes m when it is done, else sets the time of its next
- * attempt. m may be gone afterwards. */
+/* Something of m came to rest: reports failures, removes m when it is done, freezes it when all of it rests
+ * and sets the time of its next attempt. m may be gone afterwards, its recipients too. */
 void queue_settle(struct message *m);
 /* Recipients that wait (for a time, or because mail was held or paused) are tried now. */
 void queue_kick(struct message *m);

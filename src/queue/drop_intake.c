@@ -189,7 +189,7 @@ static void on_drop_committed(void *user, int result)
 	list_remove(&d->in_committing);
 	if (result < 0) {
 		log_error("drop file %s: cannot be taken in yet: %s", d->file.name, strerror(-result));
-		intake_forget(d->m->submission, d->file.owner);
+		intake_forget(message_submission(d->m), d->file.owner);
 	} else {
 		remove_taken(&d->file);
 		queue_accepted(take_ptr(&d->m));
@@ -206,11 +206,10 @@ static void drop_commit(struct dropped *d)
 	struct spool_envelope env;
 
 	message_envelope(d->m, &env);
-	for (uint32_t i = 0; i < d->m->n_rcpts; i++)
-		recipient_view(&d->m->rcpts[i], &rcpts[i]);
+	message_recipients(d->m, rcpts);
 	drop.n_committing++;
 	list_push_back(&drop.committing, &d->in_committing);
-	intake_remember(d->m->submission, d->file.owner); /* another file may carry the same id */
+	intake_remember(env.submission, d->file.owner); /* another file may carry the same id */
 	spool_message_commit(content, &d->m->entry, &env, rcpts, d->m->n_rcpts, on_drop_committed, d);
 }
 
@@ -306,7 +305,7 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 	list_init(&d->in_committing);
 	d->file = *file;
 	d->m = message_new(&env, rcpts, msg->n_recipients);
-	r = drop_begin_content(d, msg);
+	r = d->m ? drop_begin_content(d, msg) : -ENOMEM;
 	if (r < 0)
 		dropped_free(&d);
 	drop.feeding = d;

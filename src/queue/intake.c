@@ -551,10 +551,16 @@ void intake_end(struct channel *ch, const union msg_any *any, int *fd)
 		intake_free(in);
 		return;
 	}
+	in->m = message_new(&in->env, in->rcpts, in->n_rcpts);
+	if (!in->m) {
+		refuse_errno(in, -ENOMEM);
+		answer(in, in->code, in->status, in->text);
+		intake_free(in);
+		return;
+	}
 	/* From now on: the same mail may come by the drop directory while a slow disk writes this one. */
 	if (in->env.submission.len)
 		intake_remember(in->env.submission, in->uid);
-	in->m = message_new(&in->env, in->rcpts, in->n_rcpts);
 	in->source->n_committing++;
 	content = take_ptr(&in->content);
 	spool_message_commit(content, &in->m->entry, &in->env, in->rcpts, in->n_rcpts, on_committed, in);

@@ -14,14 +14,34 @@
 #define RECHECK_MS 1000		 /* smallest step of the retry timer */
 #define MIN_ATTEMPTS_TO_EXPIRE 3 /* age alone returns nothing: a host that slept has tried nothing */
 
+/* Live at a time: the others rest in few bytes until there is room. One message may exceed it. */
+#define LIVE_MESSAGES 20000
+#define LIVE_RECIPIENTS 200000
+
+/* Messages that rest and want a turn. New mail has a line of its own: it takes turns with what is tried
+ * again, so that neither starves behind the other. */
 static struct {
-	uv_timer_t retry;
-	struct heap waiting; /* messages by the time of their next attempt, monotonic ms */
-} timers;
+	struct heap waiting; /* by the time of their next attempt, monotonic ms */
+	struct heap fresh;   /* never tried, in the order of their coming */
+	uint64_t n_fresh;    /* that ever came */
+	bool waiting_is_next;
+	uv_timer_t timer;
+	uint64_t timer_ms; /* when it runs; 0: it does not */
+} turns;
 
 void life_init(void)
 {
-	CHECK(uv_timer_init(queue.rp->loop, &timers.retry) == 0);
+	CHECK(uv_timer_init(queue.rp->loop, &turns.timer) == 0);
+}
+
+static bool has_room(void)
+{
+	return message_n_live() < LIVE_MESSAGES && message_n_live_recipients() < LIVE_RECIPIENTS;
+}
+
+static void turn_cancel(struct message *m)
+{
+	heap_remove(m->was_tried ? &turns.waiting : &turns.fresh, &m->retry);
 }
 
 void queue_enter(struct message *m)
@@ -36,7 +56,7 @@ static void message_leave(struct message *m)
 	table_remove(&queue.by_id, &m->by_id);
 	listing_message_leaves(m);
 	list_remove(&m->in_all);
-	heap_remove(&timers.waiting, &m->retry);
+	turn_cancel(m);
 	queue.n_messages--;
 	message_free(&m);
 }
@@ -56,76 +76,131 @@ void queue_accepted(struct message *m)
 		return;
 	queue.n_accepted++;
 	log_info("%s: from=<%.*s>, size=%" PRIu64 ", nrcpt=%u (queue active)", id.at,
-		SLICE_ARG(m->reverse_path), m->entry.content_bytes, m->n_rcpts);
-	if (queue_is_idle_for(m))
+		SLICE_ARG(message_reverse_path(m)), m->entry.content_bytes, m->n_rcpts);
+	if (queue_is_idle_for(m) || !has_room())
 		spool_content_forget(queue.spool, &m->entry); /* nobody will read it soon */
-	else
-		queue_kick(m);
+	queue_kick(m);
+}
+
+/* ---- turns ---- */
+
+/* Not due when it should be long since: the clock was set back, which delays nothing beyond the longest retry
+ * interval. */
+static uint64_t wait_us_of(uint64_t next_attempt_us, uint64_t now_us)
+{
+	uint64_t longest_us = queue.rp->config->queue_retry_max * 1000000;
+
+	return next_attempt_us <= now_us ? 0 : MIN(next_attempt_us - now_us, longest_us);
+}
+
+/* Its recipients go on: those that are due, or all of them. */
+static void recipients_go_on(struct message *m, bool is_kicked)
+{
+	uint64_t now_us = clock_wall_us(), longest_us = queue.rp->config->queue_retry_max * 1000000;
+
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		uint64_t next_us = m->rcpts[i].next_attempt_us;
+		bool is_due = next_us <= now_us + RECHECK_MS * 1000 || next_us > now_us + 2 * longest_us;
+		if (m->rcpts[i].stage == STAGE_WAITING && (is_kicked || is_due))
+			recipient_stage(m, &m->rcpts[i], STAGE_NEW);
+	}
+	router_want(m);
 }
 
 void queue_kick(struct message *m)
 {
 	if (queue_is_idle_for(m))
 		return;
-	heap_remove(&timers.waiting, &m->retry);
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		if (m->rcpts[i].stage == STAGE_WAITING)
-			recipient_stage(m, &m->rcpts[i], STAGE_NEW);
-	router_want(m);
+	turn_cancel(m);
+	if (m->live) {
+		recipients_go_on(m, true);
+		return;
+	}
+	m->is_kicked = true;
+	if (m->was_tried)
+		heap_insert(&turns.waiting, &m->retry, clock_mono_ms());
+	else
+		heap_insert(&turns.fresh, &m->retry, ++turns.n_fresh);
 }
 
-static void retry_timer_set(void);
+/* The time of its next turn: the earliest that one of its recipients wants. */
+static void wait_for_turn(struct message *m)
+{
+	uint64_t now_us = clock_wall_us(), wait_us = UINT64_MAX;
+	struct recipient_cursor c = message_cursor(m);
+	struct recipient_view v;
+
+	while (recipient_next(&c, &v))
+		if (v.stage == STAGE_WAITING)
+			wait_us = MIN(wait_us, wait_us_of(v.spool.progress.next_attempt_us, now_us));
+		else if (v.stage == STAGE_NEW)
+			wait_us = 0;
+	turn_cancel(m);
+	if (!m->was_tried)
+		heap_insert(&turns.fresh, &m->retry, ++turns.n_fresh);
+	else if (wait_us != UINT64_MAX)
+		heap_insert(&turns.waiting, &m->retry, clock_mono_ms() + wait_us / 1000);
+}
+
+void queue_resume(struct message *m)
+{
+	if (message_n_open(m) == 0)
+		queue_settle(m);
+	else
+		wait_for_turn(m);
+}
+
+static struct message *next_in_turn(uint64_t now_ms)
+{
+	struct heap_node *fresh = heap_min(&turns.fresh), *waiting = heap_min(&turns.waiting);
+
+	if (waiting && waiting->key > now_ms)
+		waiting = NULL;
+	if (!fresh && !waiting)
+		return NULL;
+	bool is_waiting = waiting && (turns.waiting_is_next || !fresh);
+	turns.waiting_is_next = !is_waiting;
+	return CONTAINER_OF(is_waiting ? waiting : fresh, struct message, retry);
+}
 
 static void on_retry_time(uv_timer_t *timer)
 {
-	uint64_t now_ms = clock_mono_ms(), now_us = clock_wall_us();
-	struct heap_node *first;
-
-	(void)timer;
-	while ((first = heap_min(&timers.waiting)) && first->key <= now_ms) {
-		struct message *m = CONTAINER_OF(first, struct message, retry);
-		heap_remove(&timers.waiting, first);
-		if (queue_is_idle_for(m))
-			continue;
-		for (uint32_t i = 0; i < m->n_rcpts; i++)
-			if (m->rcpts[i].stage == STAGE_WAITING &&
-				m->rcpts[i].next_attempt_us <= now_us + RECHECK_MS * 1000)
-				recipient_stage(m, &m->rcpts[i], STAGE_NEW);
-		router_want(m);
-	}
-	retry_timer_set();
+	(void)timer; /* life_turn() follows before the loop waits again */
+	turns.timer_ms = 0;
 }
 
 static void retry_timer_set(void)
 {
-	struct heap_node *first = heap_min(&timers.waiting);
-	uint64_t now = clock_mono_ms();
+	const struct heap_node *first = heap_min(&turns.waiting);
+	uint64_t now_ms = clock_mono_ms(), at_ms = first ? first->key : 0;
 
+	if (first && !has_room()) /* what makes room comes with a turn of the loop, as a rule */
+		at_ms = MAX(turns.timer_ms, now_ms + RECHECK_MS);
+	if (at_ms == turns.timer_ms)
+		return;
+	turns.timer_ms = at_ms;
 	if (!first)
-		(void)uv_timer_stop(&timers.retry);
+		(void)uv_timer_stop(&turns.timer);
 	else
-		CHECK(uv_timer_start(
-			      &timers.retry, on_retry_time, first->key > now ? first->key - now : 0, 0) == 0);
+		CHECK(uv_timer_start(&turns.timer, on_retry_time, at_ms > now_ms ? at_ms - now_ms : 0, 0) ==
+			0);
 }
 
-/* The earliest time one of its waiting recipients wants; waits are bounded, so that a clock set back delays
- * nothing beyond the longest retry interval. */
-static void wait_for_retry(struct message *m)
+void life_turn(void)
 {
-	uint64_t now_us = clock_wall_us(), wait_us = queue.rp->config->queue_retry_max * 1000000;
-	bool waits = false;
+	uint64_t now_ms = clock_mono_ms();
+	struct message *m;
 
-	for (uint32_t i = 0; i < m->n_rcpts; i++) {
-		const struct recipient *r = &m->rcpts[i];
-		if (r->stage != STAGE_WAITING)
-			continue;
-		waits = true;
-		wait_us = MIN(wait_us, r->next_attempt_us > now_us ? r->next_attempt_us - now_us : 0);
+	while (!queue.is_stopping && has_room() && (m = next_in_turn(now_ms))) {
+		bool is_kicked = m->is_kicked;
+		turn_cancel(m);
+		m->is_kicked = false;
+		if (queue_is_idle_for(m))
+			continue; /* whatever ends that gives it a turn */
+		m->was_tried = true;
+		message_thaw(m);
+		recipients_go_on(m, is_kicked);
 	}
-	heap_remove(&timers.waiting, &m->retry);
-	if (!waits)
-		return;
-	heap_insert(&timers.waiting, &m->retry, clock_mono_ms() + wait_us / 1000);
 	retry_timer_set();
 }
 
@@ -155,19 +230,21 @@ void queue_settle(struct message *m)
 {
 	if (queue.is_stopping)
 		return; /* the spool takes no more; the next start goes on from what it has */
-	if (m->n_in[STAGE_FAILED] && !m->n_in[STAGE_ROUTING] && !m->n_in[STAGE_ACTIVE])
+	if (m->live && m->live->n_in[STAGE_FAILED] && !m->live->n_in[STAGE_ROUTING] &&
+		!m->live->n_in[STAGE_ACTIVE])
 		report_failures(m); /* those that fail together are told together */
-	if (message_n_moving(m) || m->n_jobs || m->n_reports)
+	if (m->live && (message_n_moving(m) || m->live->n_jobs || m->live->n_reports))
 		return;
 	if (message_n_open(m) == 0 || m->is_deleted) {
 		router_forget(m);
 		queue_remove(m);
 		return;
 	}
-	if (list_linked(&m->in_routing))
-		return; /* it waits for lookup */
+	if (!m->live || list_linked(&m->live->in_routing))
+		return; /* it rests already, or waits for lookup */
 	spool_content_forget(queue.spool, &m->entry);
-	wait_for_retry(m);
+	message_freeze(m);
+	wait_for_turn(m);
 }
 
 /* ---- what became of a recipient ---- */
@@ -234,7 +311,7 @@ static uint64_t retry_delay_us(uint32_t attempts)
 static bool has_expired(const struct message *m, const struct recipient *r)
 {
 	const struct config *c = queue.rp->config;
-	uint64_t lifetime = m->reverse_path.len ? c->queue_lifetime : c->queue_bounce_lifetime;
+	uint64_t lifetime = message_reverse_path(m).len ? c->queue_lifetime : c->queue_bounce_lifetime;
 
 	return r->attempts >= MIN_ATTEMPTS_TO_EXPIRE && message_age_s(m) > lifetime;
 }

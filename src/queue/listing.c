@@ -11,32 +11,25 @@
 
 static struct list listings = { &listings, &listings }; /* struct client_state.in_listings */
 
-static bool has_active(const struct message *m)
-{
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		if (m->rcpts[i].stage != STAGE_WAITING && m->rcpts[i].stage != STAGE_DONE &&
-			m->rcpts[i].stage != STAGE_NEW)
-			return true;
-	return false;
-}
-
 static void list_mail(struct channel *ch, uint64_t request, const struct message *m)
 {
 	enum queue_mail_state state = m->flags & SPOOL_FLAG_HELD ? QUEUE_MAIL_HELD
-		: has_active(m)					 ? QUEUE_MAIL_ACTIVE
+		: message_n_moving(m)				 ? QUEUE_MAIL_ACTIVE
 								 : QUEUE_MAIL_WAITING;
 
 	SEND(ch, QUEUE_MAIL, .request = request, .queue_id = m->entry.id, .state = (uint8_t)state,
 		.size = m->entry.content_bytes, .arrival_s = m->arrival_us / 1000000,
-		.reverse_path = m->reverse_path);
+		.reverse_path = message_reverse_path(m));
 }
 
-static void list_rcpt(struct channel *ch, uint64_t request, const struct recipient *r)
+static void list_rcpt(struct channel *ch, uint64_t request, const struct recipient_view *v)
 {
-	if (r->stage != STAGE_DONE)
-		SEND(ch, QUEUE_RCPT, .request = request, .forward_path = r->forward_path, .status = r->status,
-			.reason = r->attempts ? r->reason : SLICE_EMPTY,
-			.next_attempt_s = r->next_attempt_us / 1000000, .attempts = r->attempts);
+	const struct spool_progress *p = &v->spool.progress;
+
+	if (v->stage != STAGE_DONE)
+		SEND(ch, QUEUE_RCPT, .request = request, .forward_path = v->spool.forward_path,
+			.status = p->status, .reason = p->attempts ? p->reason : SLICE_EMPTY,
+			.next_attempt_s = p->next_attempt_us / 1000000, .attempts = p->attempts);
 }
 
 static void list_go_to(struct client_state *c, struct list *next)
@@ -49,13 +42,19 @@ static void list_go_to(struct client_state *c, struct list *next)
 /* True when all of the mail was sent; else it goes on behind the recipient that was the last. */
 static bool list_one(struct client_state *c, const struct message *m)
 {
+	struct recipient_cursor at = message_cursor(m);
+	struct recipient_view v;
+
 	if (!c->is_mail_sent)
 		list_mail(c->ch, c->list_request, m);
 	c->is_mail_sent = true;
-	while (c->list_rcpt < m->n_rcpts) {
+	while (recipient_next(&at, &v)) {
+		if (at.next <= c->list_rcpt)
+			continue; /* was sent */
 		if (channel_unsent(c->ch) > LIST_UNSENT)
 			return false;
-		list_rcpt(c->ch, c->list_request, &m->rcpts[c->list_rcpt++]);
+		list_rcpt(c->ch, c->list_request, &v);
+		c->list_rcpt = at.next;
 	}
 	return true;
 }

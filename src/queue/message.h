@@ -2,11 +2,19 @@
 /*
  * message.h - a queued message in memory: envelope, recipients and where each of them stands
  *
- * The spool has the truth; this is what scheduling needs of it. A message owns copies of all its strings.
- * Layer: queue. Tests: test_message.c.
+ * The spool has the truth; this is what scheduling needs of it. Most messages of a large queue rest: nothing
+ * of them moves, and they are wanted as few bytes. A message at rest is frozen: envelope and recipients lie
+ * packed in one allocation (frozen.c), texts that many share are kept once. One of which something moves has
+ * been thawed: m->live and m->rcpts are there. message_envelope() and the cursor read both kinds, allocate
+ * nothing and are all that a listing needs.
+ *
+ * Thawing happens in life.c, where the number of live messages is bounded, and where somebody changes a
+ * message for a person; queue_settle() freezes. So a pointer to a recipient is good until queue_settle(), a
+ * pointer to a message until it leaves the queue. Layer: queue. Tests: test_message.c.
  */
 #pragma once
 #include "base/heap.h"
+#include "base/intern.h"
 #include "base/list.h"
 #include "base/table.h"
 #include "ipc/message.h"
@@ -37,10 +45,10 @@ enum recipient_stage {
 #define RECIPIENT_VERDICT (1u << 16)
 
 struct recipient {
-	struct slice forward_path, original, orcpt, reverse_path, trail, origin_key; /* into text */
-	char *text;
-	struct slice status, reason, remote; /* into outcome_text */
-	char *outcome_text;
+	struct slice forward_path, original, orcpt, reverse_path, trail, origin_key;
+	char *text;			     /* holds these; NULL: they are in the message's packed bytes */
+	struct slice status, reason, remote; /* into outcome */
+	struct interned *outcome;
 	bool has_reverse_path, reconcile;
 	uint8_t notify, stage;
 	uint8_t leaf;	/* enum leaf_kind, when resolved */
@@ -54,64 +62,112 @@ struct recipient {
 	uint64_t first_attempt_us, last_attempt_us, next_attempt_us;
 	struct slice user;	    /* LEAF_USER: name of the mailbox; into leaf_text */
 	char *leaf_text;	    /* destination of the leaf */
-	struct table_node identity; /* in message.identities once resolved */
+	struct table_node identity; /* in message.live.identities once resolved */
 	bool has_identity;
+};
+
+/* What a message has only while something of it moves. */
+struct live {
+	struct message *m;
+	struct list in_routing;	    /* waits for lookup's attention */
+	uint32_t n_in[STAGE_COUNT]; /* recipients at each stage */
+	uint32_t n_jobs;	    /* under way: they know this message until each has ended */
+	uint32_t n_reports;	    /* bounces being written */
+	uint32_t ask_from;	    /* router: recipients below it have been asked about */
+	uint32_t cap;		    /* of m->rcpts */
+	struct table identities;    /* of resolved recipients; only when there are several */
 };
 
 struct message {
 	struct spool_entry entry; /* first: found from it */
 	struct table_node by_id;
-	struct list in_all;	/* arrival order */
-	struct list in_routing; /* waits for lookup's attention */
-	struct heap_node retry;
+	struct list in_all;	 /* arrival order */
+	struct heap_node retry;	 /* in one of the heaps of life.c; only while frozen */
+	char *packed;		 /* the envelope; the recipients as of the last freezing */
+	struct live *live;	 /* NULL: frozen */
+	struct recipient *rcpts; /* NULL: frozen */
 	uint64_t arrival_us;
-	uint64_t born_mono_ms; /* age is counted on the monotonic clock: a clock jump expires nothing */
-	uint32_t flags;	       /* enum spool_flag */
-	uint8_t ret, body_type;
-	bool smtputf8, is_deleted;
-	bool was_recovered; /* its identities of recipients that were done before are not known */
-	struct slice reverse_path, envid, client_address, client_name, client_helo, protocol, login,
-		submission;
-	char *text;
-	struct recipient *rcpts;
+	uint32_t packed_bytes, envelope_bytes; /* the envelope's are the first of them, and never change */
+	uint32_t born_mono_s; /* age is counted on the monotonic clock: a clock jump expires nothing */
 	uint32_t n_rcpts;
-	uint32_t n_in[STAGE_COUNT]; /* recipients at each stage */
-	uint32_t n_jobs;	    /* under way: they know this message until each has ended */
-	uint32_t n_reports;	    /* bounces being written */
-	uint32_t ask_from;	    /* router: recipients below it have been asked about */
-	struct table identities;    /* of resolved recipients; only when there are several */
+	uint32_t n_open_frozen; /* of a frozen one */
+	uint32_t flags;		/* enum spool_flag */
+	uint8_t ret, body_type, priority;
+	bool smtputf8 : 1, is_deleted : 1;
+	bool was_recovered : 1; /* its identities of recipients that were done before are not known */
+	bool was_tried : 1;	/* it has had its first turn */
+	bool is_kicked : 1;	/* when its turn comes all its recipients are tried, due or not */
 };
 
-/* Copies of strings that live together: one allocation, the caller's to mem_free. */
-struct packed {
-	struct slice *to;
-	struct slice from;
-};
-MUST_USE char *packed_copy(const struct packed *parts, size_t n);
+/* Memory of messages in all: above it new ones are refused. Once per process. */
+void message_memory_init(size_t max_bytes);
 
-/* Copies everything. The entry is zeroed, for the spool to fill. */
-struct message *message_new(
+/* Copies everything. The entry is zeroed, for the spool to fill. NULL: there is no memory. The message is
+ * frozen; recipients that were tried before wait for their next attempt. */
+MUST_USE struct message *message_new(
 	const struct spool_envelope *env, const struct spool_recipient *rcpts, size_t n_rcpts);
+/* One of an earlier process: any of its recipients may have been delivered by an attempt that was cut off. */
+MUST_USE struct message *message_recover(
+	const struct spool_envelope *env, const struct spool_recipient *rcpts, size_t n_rcpts);
+/* How many are live, and their recipients. */
+size_t message_n_live(void);
+size_t message_n_live_recipients(void);
 void message_free(struct message **m);
-/* Appends a recipient (copied); its number is returned. */
+void message_thaw(struct message *m); /* does nothing when it is live */
+/* Back to few bytes; nothing may move. Nothing changes when there is no memory for it: it stays live. */
+void message_freeze(struct message *m);
+/* Appends a recipient (copied); its number is returned. Live messages only. */
 uint32_t message_add(struct message *m, const struct spool_recipient *rcpt);
-/* Borrowed views for the spool. */
+
+/* ---- frozen or live ---- */
+
+/* Borrowed views: valid until the message changes. */
 void message_envelope(const struct message *m, struct spool_envelope *out);
+struct slice message_reverse_path(const struct message *m);
+struct slice message_submission(const struct message *m);
+void message_recipients(const struct message *m, struct spool_recipient *out); /* n_rcpts of them */
+struct recipient_view {
+	struct spool_recipient spool; /* as the spool keeps it, with its progress */
+	enum recipient_stage stage;
+	bool reconcile, has_identity;
+	uint8_t leaf;	   /* with an identity */
+	struct slice user; /* LEAF_USER with an identity */
+	struct slice remote;
+	struct interned *outcome; /* holds status, reason and remote; the message's */
+};
+/* Over the recipients in order of their numbers: for (cursor = message_cursor(m); cursor_next(&cursor, &v);)
+ * The message must not change meanwhile. */
+struct recipient_cursor {
+	const struct message *m;
+	uint32_t next; /* number of the next one */
+	struct slice rest;
+};
+struct recipient_cursor message_cursor(const struct message *m);
+bool recipient_next(struct recipient_cursor *c, struct recipient_view *out); /* false at the end */
+/* Not final. */
+static inline uint32_t message_n_open(const struct message *m)
+{
+	return m->live ? m->n_rcpts - m->live->n_in[STAGE_DONE] : m->n_open_frozen;
+}
+/* Neither final nor at rest: somebody will come back for them. */
+static inline uint32_t message_n_moving(const struct message *m)
+{
+	return m->live ? message_n_open(m) - m->live->n_in[STAGE_NEW] - m->live->n_in[STAGE_WAITING] : 0;
+}
+uint64_t message_age_s(const struct message *m);
+static inline struct message *message_of_entry(struct spool_entry *entry)
+{
+	return CONTAINER_OF(entry, struct message, entry);
+}
+
+/* ---- live messages only ---- */
+
+/* Borrowed views for the spool. */
 void recipient_view(const struct recipient *r, struct spool_recipient *out);
 void recipient_progress(const struct recipient *r, struct spool_progress *out);
 /* Replaces status, reason and remote (copied, bounded by LIMIT_REASON). */
 void recipient_set_outcome(
 	struct recipient *r, struct slice status, struct slice reason, struct slice remote);
-/* Not final. */
-static inline uint32_t message_n_open(const struct message *m)
-{
-	return m->n_rcpts - m->n_in[STAGE_DONE];
-}
-/* Neither final nor at rest: somebody will come back for them. */
-static inline uint32_t message_n_moving(const struct message *m)
-{
-	return message_n_open(m) - m->n_in[STAGE_NEW] - m->n_in[STAGE_WAITING];
-}
 /* Moves between stages and keeps the message's counts right. */
 void recipient_stage(struct message *m, struct recipient *r, enum recipient_stage stage);
 /* The leaf is known: copies its destination; false when another recipient of the message is the same
@@ -120,8 +176,10 @@ MUST_USE bool recipient_resolve(
 	struct message *m, struct recipient *r, enum leaf_kind leaf, struct slice destination);
 /* The sender of this recipient's bounces: its own reverse-path (owner-) or the message's. */
 struct slice recipient_reverse_path(const struct message *m, const struct recipient *r);
-uint64_t message_age_s(const struct message *m);
-static inline struct message *message_of_entry(struct spool_entry *entry)
-{
-	return CONTAINER_OF(entry, struct message, entry);
-}
+
+/* Copies of strings that live together: one allocation, the caller's to mem_free. */
+struct packed {
+	struct slice *to;
+	struct slice from;
+};
+MUST_USE char *packed_copy(const struct packed *parts, size_t n);

@@ -102,17 +102,14 @@ struct message *queue_find(uint64_t id)
 static struct spool_entry *on_recovered(
 	void *user, const struct spool_envelope *env, const struct spool_recipient *rcpts, size_t n_rcpts)
 {
-	struct message *m = message_new(env, rcpts, n_rcpts);
+	struct message *m = message_recover(env, rcpts, n_rcpts);
 
 	(void)user;
-	memset(&m->entry, 0, sizeof(m->entry)); /* the spool's to fill; its id comes back with it */
-	m->entry.id = env->id;
-	m->was_recovered = true;
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		m->rcpts[i].reconcile = true; /* an attempt may have been cut off by whatever ended us */
+	if (!m)
+		return NULL;
 	queue_enter(m);
-	if (m->submission.len)
-		intake_remember(m->submission, (uid_t)-1);
+	if (env->submission.len)
+		intake_remember(env->submission, (uid_t)-1);
 	return &m->entry;
 }
 
@@ -130,8 +127,7 @@ static void describe(void *user, struct spool_entry *entry, struct spool_envelop
 		n_views = m->n_rcpts;
 		views = mem_new_array(n_views, sizeof(*views));
 	}
-	for (uint32_t i = 0; i < m->n_rcpts; i++)
-		recipient_view(&m->rcpts[i], &views[i]);
+	message_recipients(m, views);
 	message_envelope(m, env_out);
 	*rcpts_out = views;
 	*n_rcpts_out = m->n_rcpts;
@@ -163,29 +159,14 @@ static int queue_before_jail(struct role_process *rp)
 static void on_turn(uv_prepare_t *handle)
 {
 	(void)handle;
+	life_turn();
 	scheduler_pump();
 }
 
-/* Recovered mail gets its next attempt when it is due; what was under way at the crash is due at once. */
 static void resume_all(void)
 {
 	list_for_each_safe (node, &queue.all) {
-		struct message *m = CONTAINER_OF(node, struct message, in_all);
-		uint64_t now = clock_wall_us();
-		bool is_due = false;
-		for (uint32_t i = 0; i < m->n_rcpts; i++) {
-			struct recipient *r = &m->rcpts[i];
-			if (r->stage != STAGE_NEW)
-				continue;
-			if (r->next_attempt_us > now && r->attempts > 0)
-				recipient_stage(m, r, STAGE_WAITING);
-			else
-				is_due = true;
-		}
-		if (message_n_open(m) == 0 || !is_due)
-			queue_settle(m);
-		else if (!queue_is_idle_for(m))
-			router_want(m);
+		queue_resume(CONTAINER_OF(node, struct message, in_all));
 	}
 }
 
@@ -202,6 +183,7 @@ static int queue_after_jail(struct role_process *rp)
 	int r;
 
 	channel_loop_init(rp->loop);
+	message_memory_init(SIZE_MAX);
 	router_init();
 	scheduler_init();
 	CHECK(uv_timer_init(rp->loop, &id_timer) == 0);
@@ -264,7 +246,7 @@ static void queue_on_reload(struct role_process *rp)
 		struct message *m = CONTAINER_OF(node, struct message, in_all);
 		if (queue_is_idle_for(m))
 			continue;
-		if (m->n_in[STAGE_NEW]) /* put back by the pause, whatever the others do */
+		if (m->live && m->live->n_in[STAGE_NEW]) /* put back by the pause, whatever the others do */
 			router_want(m);
 		else if (message_n_moving(m) == 0 && !heap_linked(&m->retry))
 			queue_kick(m);

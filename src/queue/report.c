@@ -107,7 +107,7 @@ static void on_report_done(void *user, int result)
 			recipient_postponed(about, r);
 	}
 	if (p->rcpts) {
-		about->n_reports--;
+		about->live->n_reports--;
 		queue_settle(about);
 	}
 	mem_free(p->rcpts);
@@ -146,6 +146,10 @@ static int report_commit(struct report *p, struct slice to, struct slice text, u
 		return r;
 	}
 	p->m = message_new(&env, &rcpt, 1);
+	if (!p->m) {
+		spool_message_abort(&content);
+		return -ENOMEM;
+	}
 	spool_message_commit(content, &p->m->entry, &env, &rcpt, 1, on_report_done, p);
 	return 0;
 }
@@ -156,6 +160,8 @@ static int report_send(struct report *p, enum dsn_kind kind, struct slice to,
 	auto_buf struct buf original = BUF_INIT(queue.rp->config->queue_bounce_size + 2 * LIMIT_HEADER);
 	auto_buf struct buf text = BUF_INIT(DSN_BYTES);
 	struct message *m = p->about;
+	struct spool_envelope env;
+	message_envelope(m, &env);
 	struct dsn_facts facts = {
 		.kind = kind,
 		.host = slice_of(queue.rp->config->main_host_name),
@@ -163,8 +169,8 @@ static int report_send(struct report *p, enum dsn_kind kind, struct slice to,
 		.to = to,
 		.queue_id = queue_new_id(),
 		.original_queue_id = m->entry.id,
-		.sender = m->reverse_path,
-		.envid = m->envid,
+		.sender = env.reverse_path,
+		.envid = env.envid,
 		.arrival_s = (int64_t)(m->arrival_us / 1000000),
 		.now_s = clock_wall_s(),
 		.ret = kind == DSN_FAILURE ? (enum ret)m->ret : RET_HDRS,
@@ -188,8 +194,11 @@ static int report_send(struct report *p, enum dsn_kind kind, struct slice to,
 /* NOTIFY=NEVER is the sender's wish; on reports of our own it only keeps other hosts quiet. */
 static bool may_tell(const struct message *m, const struct recipient *r)
 {
+	struct spool_envelope env;
+
+	message_envelope(m, &env);
 	return r->notify == 0 || r->notify & SPOOL_NOTIFY_FAILURE ||
-		slice_eq(m->protocol, SLICE(REPORT_PROTOCOL));
+		slice_eq(env.protocol, SLICE(REPORT_PROTOCOL));
 }
 
 /* The FAILED recipients that share the first one's reverse-path: one report. */
@@ -242,12 +251,12 @@ static void report_group(
 	p->n_rcpts = n;
 	for (size_t i = 0; i < n; i++)
 		recipient_stage(m, &m->rcpts[rcpts[i]], STAGE_REPORTING);
-	m->n_reports++;
+	m->live->n_reports++;
 	r = sender.len ? report_send(p, DSN_FAILURE, sender, facts, n, 0)
 		       : report_send(p, DSN_POSTMASTER, SLICE("postmaster"), facts, n, FLAG_DOUBLE_BOUNCE);
 	if (r == 0)
 		return;
-	m->n_reports--;
+	m->live->n_reports--;
 	if (r == -EINVAL)
 		finish_untold(m, rcpts, n, "the sender's address is not valid; nobody is told");
 	for (size_t i = 0; r != -EINVAL && i < n; i++)
@@ -261,7 +270,7 @@ void report_failures(struct message *m)
 	auto_free struct dsn_recipient *facts = mem_new_array(m->n_rcpts, sizeof(*facts));
 
 	finish_silent(m);
-	while (m->n_in[STAGE_FAILED]) { /* each turn takes one reverse-path's */
+	while (m->live->n_in[STAGE_FAILED]) { /* each turn takes one reverse-path's */
 		auto_free uint32_t *rcpts = mem_new_array(m->n_rcpts, sizeof(*rcpts));
 		struct slice sender = SLICE_EMPTY;
 		size_t n = collect_failures(m, rcpts, facts, &sender);

@@ -24,7 +24,7 @@ struct question {
 static struct {
 	struct pending pending;
 	struct table questions;
-	struct list waiting; /* struct message.in_routing */
+	struct list waiting; /* struct live.in_routing */
 	struct channel *lookup;
 } router;
 
@@ -67,7 +67,7 @@ static void dispatch_resolved(struct message *m)
 {
 	bool is_idle = queue_is_idle_for(m);
 
-	if (m->n_in[STAGE_ROUTING])
+	if (m->live->n_in[STAGE_ROUTING])
 		return;
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
 		if (m->rcpts[i].stage != STAGE_RESOLVED)
@@ -111,9 +111,9 @@ static void on_answer(void *owner, uint64_t argument, const union msg_any *m_don
 	(void)argument;
 	if (!done && !router.lookup) {
 		recipient_stage(m, r, STAGE_NEW); /* it died; the next one is asked */
-		m->ask_from = 0;
-		if (!list_linked(&m->in_routing))
-			list_push_back(&router.waiting, &m->in_routing);
+		m->live->ask_from = 0;
+		if (!list_linked(&m->live->in_routing))
+			list_push_back(&router.waiting, &m->live->in_routing);
 		question_free(q);
 		return;
 	}
@@ -213,7 +213,7 @@ static void resolve_verdict(struct message *m, struct recipient *r)
 /* False when lookup has no room for more; the message stays in line. */
 static bool ask_all(struct message *m)
 {
-	for (uint32_t i; (i = m->ask_from) < m->n_rcpts; m->ask_from++) {
+	for (uint32_t i; (i = m->live->ask_from) < m->n_rcpts; m->live->ask_from++) {
 		if (m->rcpts[i].stage != STAGE_NEW)
 			continue;
 		if (m->rcpts[i].flags & RECIPIENT_VERDICT)
@@ -229,11 +229,11 @@ static bool ask_all(struct message *m)
 static void router_pump(void)
 {
 	while (router.lookup && !list_empty(&router.waiting)) {
-		struct message *m = list_first(&router.waiting, struct message, in_routing);
+		struct message *m = list_first(&router.waiting, struct live, in_routing)->m;
 		if (!queue_is_idle_for(m) && !ask_all(m))
 			return;
-		list_remove(&m->in_routing);
-		if (m->n_in[STAGE_ROUTING] == 0)
+		list_remove(&m->live->in_routing);
+		if (m->live->n_in[STAGE_ROUTING] == 0)
 			dispatch_resolved(m); /* nothing was to be asked */
 	}
 }
@@ -244,16 +244,16 @@ void router_want(struct message *m)
 		dispatch_resolved(m); /* nothing is asked; what was known rests */
 		return;
 	}
-	m->ask_from = 0;
-	if (!list_linked(&m->in_routing))
-		list_push_back(&router.waiting, &m->in_routing);
+	m->live->ask_from = 0;
+	if (!list_linked(&m->live->in_routing))
+		list_push_back(&router.waiting, &m->live->in_routing);
 	router_pump();
 }
 
 void router_forget(struct message *m)
 {
-	if (list_linked(&m->in_routing))
-		list_remove(&m->in_routing);
+	if (m->live && list_linked(&m->live->in_routing))
+		list_remove(&m->live->in_routing);
 }
 
 void router_peer(struct channel *ch)

@@ -174,6 +174,8 @@ static void forget_in(struct table_node *node, void *user)
 
 void scheduler_forget(struct message *m)
 {
+	if (!m->live)
+		return; /* in no line */
 	table_each(&sched.destinations, forget_in, m);
 }
 
@@ -241,7 +243,7 @@ static void send_recipient(struct channel *ch, const struct delivery *v, uint32_
 static void job_forget(struct delivery *v)
 {
 	table_remove(&sched.jobs, &v->node);
-	v->m->n_jobs--;
+	v->m->live->n_jobs--;
 	v->to->n_jobs--;
 	sched.n_jobs--;
 	sched.n_remote_jobs -= v->to->role == ROLE_SMTP;
@@ -283,17 +285,19 @@ static void job_start(struct channel *ch, struct delivery *v)
 {
 	const struct message *m = v->m;
 	const struct recipient *first = &m->rcpts[v->rcpts[0]];
+	struct spool_envelope env;
 	int r;
 
+	message_envelope(m, &env);
 	v->id = sched.next_job++;
 	table_insert(&sched.jobs, &v->node, table_hash_u64(v->id));
-	v->m->n_jobs++;
+	v->m->live->n_jobs++;
 	v->to->n_jobs++;
 	sched.n_jobs++;
 	sched.n_remote_jobs += v->to->role == ROLE_SMTP;
 	SEND(ch, JOB_BEGIN, .job = v->id, .queue_id = m->entry.id,
 		.destination = v->to->role == ROLE_SMTP ? v->to->name : SLICE_EMPTY,
-		.reverse_path = recipient_reverse_path(m, first), .envid = m->envid, .ret = m->ret,
+		.reverse_path = recipient_reverse_path(m, first), .envid = env.envid, .ret = m->ret,
 		.body = m->body_type, .smtputf8 = m->smtputf8, .size = m->entry.content_bytes,
 		.n_rcpts = v->n_rcpts);
 	for (uint32_t i = 0; i < v->n_rcpts; i++) {

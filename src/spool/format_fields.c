@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* format_fields.c - the fields behind a record's header: numbers as LEB128, strings counted; see format.h */
 #include "spool/format.h"
+#include "base/fields.h"
 
 #define RCPT_MIN_BYTES 23 /* one of each field, all empty: bounds the count before memory is taken for it */
 
@@ -8,15 +9,7 @@
 
 void format_put_number(struct buf *to, uint64_t value)
 {
-	char bytes[10];
-	size_t n = 0;
-
-	while (value >= 0x80) {
-		bytes[n++] = (char)(unsigned char)(value | 0x80);
-		value >>= 7;
-	}
-	bytes[n++] = (char)value;
-	buf_append(to, (struct slice){ bytes, n });
+	fields_put_number(to, value);
 }
 
 static void put_string(struct buf *to, struct slice s)
@@ -25,8 +18,7 @@ static void put_string(struct buf *to, struct slice s)
 		to->failed = true;
 		return;
 	}
-	format_put_number(to, s.len);
-	buf_append(to, s);
+	fields_put_string(to, s);
 }
 
 static void put_progress(struct buf *to, const struct spool_progress *p)
@@ -101,59 +93,23 @@ void format_put_result(struct buf *to, uint32_t rcpt_no, const struct spool_prog
 	put_progress(to, progress);
 }
 
-/* ---- reading: a failure sticks and every later field is zero or empty ---- */
-
-struct fields {
-	struct slice rest;
-	bool failed;
-};
-
-static uint64_t get_number(struct fields *f, uint64_t max)
-{
-	uint64_t value = 0;
-
-	for (unsigned shift = 0; !f->failed && f->rest.len > 0 && shift < 64; shift += 7) {
-		unsigned char byte = (unsigned char)*f->rest.at;
-		uint64_t part = (uint64_t)(byte & 0x7f) << shift;
-
-		f->rest = slice_from(f->rest, 1);
-		if (part >> shift != (byte & 0x7fU))
-			break; /* bits beyond the 64th */
-		value |= part;
-		if (byte & 0x80)
-			continue;
-		if (value > max || (byte == 0 && shift > 0))
-			break; /* out of range, or longer than need be: no writer does that */
-		return value;
-	}
-	f->failed = true;
-	return 0;
-}
+/* ---- reading ---- */
 
 static struct slice get_string(struct fields *f)
 {
-	size_t n = (size_t)get_number(f, FORMAT_STRING_MAX);
-	struct slice s;
-
-	if (f->failed || n > f->rest.len) {
-		f->failed = true;
-		return SLICE_EMPTY;
-	}
-	s = slice_first(f->rest, n);
-	f->rest = slice_from(f->rest, n);
-	return s;
+	return fields_string(f, FORMAT_STRING_MAX);
 }
 
 static struct spool_progress get_progress(struct fields *f)
 {
 	struct spool_progress p = { 0 };
 
-	p.state = (enum spool_rcpt_state)get_number(f, SPOOL_RCPT_STATES - 1);
-	p.attempts = (uint32_t)get_number(f, UINT32_MAX);
-	p.flags = (uint32_t)get_number(f, UINT32_MAX);
-	p.first_attempt_us = get_number(f, UINT64_MAX);
-	p.last_attempt_us = get_number(f, UINT64_MAX);
-	p.next_attempt_us = get_number(f, UINT64_MAX);
+	p.state = (enum spool_rcpt_state)fields_number(f, SPOOL_RCPT_STATES - 1);
+	p.attempts = (uint32_t)fields_number(f, UINT32_MAX);
+	p.flags = (uint32_t)fields_number(f, UINT32_MAX);
+	p.first_attempt_us = fields_number(f, UINT64_MAX);
+	p.last_attempt_us = fields_number(f, UINT64_MAX);
+	p.next_attempt_us = fields_number(f, UINT64_MAX);
 	p.status = get_string(f);
 	p.reason = get_string(f);
 	return p;
@@ -163,21 +119,21 @@ static struct spool_recipient get_recipient(struct fields *f)
 {
 	struct spool_recipient r = { 0 };
 
-	r.kind = (enum spool_rcpt_kind)get_number(f, SPOOL_RCPT_KINDS - 1);
-	r.flags = (uint32_t)get_number(f, UINT32_MAX);
-	r.notify = (uint8_t)get_number(f, UINT8_MAX);
-	r.parent = (uint32_t)get_number(f, UINT32_MAX);
+	r.kind = (enum spool_rcpt_kind)fields_number(f, SPOOL_RCPT_KINDS - 1);
+	r.flags = (uint32_t)fields_number(f, UINT32_MAX);
+	r.notify = (uint8_t)fields_number(f, UINT8_MAX);
+	r.parent = (uint32_t)fields_number(f, UINT32_MAX);
 	r.forward_path = get_string(f);
 	r.original = get_string(f);
 	r.orcpt = get_string(f);
-	r.has_reverse_path = get_number(f, 1);
+	r.has_reverse_path = fields_number(f, 1);
 	r.reverse_path = get_string(f);
 	r.trail = get_string(f);
-	r.origin = (enum spool_origin)get_number(f, SPOOL_ORIGIN_USER);
+	r.origin = (enum spool_origin)fields_number(f, SPOOL_ORIGIN_USER);
 	r.origin_table = get_string(f);
 	r.origin_key = get_string(f);
-	r.origin_item = (uint32_t)get_number(f, UINT32_MAX);
-	r.origin_uid = (uint32_t)get_number(f, UINT32_MAX);
+	r.origin_item = (uint32_t)fields_number(f, UINT32_MAX);
+	r.origin_uid = (uint32_t)fields_number(f, UINT32_MAX);
 	r.progress = get_progress(f);
 	return r;
 }
@@ -199,16 +155,11 @@ static void rcpts_make_room(struct format_rcpts *rcpts, size_t n_more)
 
 static void get_recipients(struct fields *f, struct format_rcpts *rcpts)
 {
-	size_t n = (size_t)get_number(f, f->rest.len / RCPT_MIN_BYTES);
+	size_t n = (size_t)fields_number(f, f->rest.len / RCPT_MIN_BYTES);
 
 	rcpts_make_room(rcpts, n);
 	for (size_t i = 0; i < n && !f->failed; i++)
 		rcpts->at[rcpts->n++] = get_recipient(f);
-}
-
-static bool fields_end(const struct fields *f)
-{
-	return !f->failed && f->rest.len == 0;
 }
 
 bool format_get_message(struct slice meta, struct spool_envelope *env_out, struct format_rcpts *rcpts_out)
@@ -216,13 +167,13 @@ bool format_get_message(struct slice meta, struct spool_envelope *env_out, struc
 	struct fields f = { .rest = meta };
 	struct spool_envelope env = { 0 };
 
-	env.arrival_us = get_number(&f, UINT64_MAX);
-	env.content_bytes = get_number(&f, INT64_MAX);
-	env.ret = (enum spool_ret)get_number(&f, SPOOL_RET_HDRS);
-	env.body_type = (enum spool_body_type)get_number(&f, SPOOL_BODY_BINARYMIME);
-	env.smtputf8 = get_number(&f, 1);
-	env.flags = (uint32_t)get_number(&f, UINT32_MAX);
-	env.priority = (uint8_t)get_number(&f, UINT8_MAX);
+	env.arrival_us = fields_number(&f, UINT64_MAX);
+	env.content_bytes = fields_number(&f, INT64_MAX);
+	env.ret = (enum spool_ret)fields_number(&f, SPOOL_RET_HDRS);
+	env.body_type = (enum spool_body_type)fields_number(&f, SPOOL_BODY_BINARYMIME);
+	env.smtputf8 = fields_number(&f, 1);
+	env.flags = (uint32_t)fields_number(&f, UINT32_MAX);
+	env.priority = (uint8_t)fields_number(&f, UINT8_MAX);
 	env.reverse_path = get_string(&f);
 	env.envid = get_string(&f);
 	env.client_address = get_string(&f);
@@ -233,17 +184,17 @@ bool format_get_message(struct slice meta, struct spool_envelope *env_out, struc
 	env.submission = get_string(&f);
 	get_recipients(&f, rcpts_out);
 	*env_out = env;
-	return fields_end(&f);
+	return fields_at_end(&f);
 }
 
 bool format_get_expand(struct slice meta, struct format_rcpts *rcpts)
 {
 	struct fields f = { .rest = meta };
 	size_t n_before = rcpts->n;
-	uint32_t rcpt_no = (uint32_t)get_number(&f, UINT32_MAX);
+	uint32_t rcpt_no = (uint32_t)fields_number(&f, UINT32_MAX);
 
 	get_recipients(&f, rcpts);
-	if (!fields_end(&f) || rcpt_no >= n_before)
+	if (!fields_at_end(&f) || rcpt_no >= n_before)
 		return false;
 	rcpts->at[rcpt_no].progress.state = SPOOL_RCPT_EXPANDED;
 	return true;
@@ -252,10 +203,10 @@ bool format_get_expand(struct slice meta, struct format_rcpts *rcpts)
 bool format_get_result(struct slice meta, struct format_rcpts *rcpts)
 {
 	struct fields f = { .rest = meta };
-	uint32_t rcpt_no = (uint32_t)get_number(&f, UINT32_MAX);
+	uint32_t rcpt_no = (uint32_t)fields_number(&f, UINT32_MAX);
 	struct spool_progress progress = get_progress(&f);
 
-	if (!fields_end(&f) || rcpt_no >= rcpts->n)
+	if (!fields_at_end(&f) || rcpt_no >= rcpts->n)
 		return false;
 	rcpts->at[rcpt_no].progress = progress;
 	return true;
@@ -264,9 +215,9 @@ bool format_get_result(struct slice meta, struct format_rcpts *rcpts)
 bool format_get_number(struct slice meta, uint64_t max, uint64_t *value_out)
 {
 	struct fields f = { .rest = meta };
-	uint64_t value = get_number(&f, max);
+	uint64_t value = fields_number(&f, max);
 
-	if (!fields_end(&f))
+	if (!fields_at_end(&f))
 		return false;
 	*value_out = value;
 	return true;
