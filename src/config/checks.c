@@ -3,6 +3,7 @@
 #include "config/checks.h"
 #include "base/limits.h"
 #include "config/config.h"
+#include "config/pacing.h"
 #include <arpa/inet.h>
 
 #define LABEL_MAX 63 /* octets, RFC 1035 2.3.4 */
@@ -117,6 +118,21 @@ static bool is_next_hop(struct slice s)
 	return is_domain(host);
 }
 
+static bool is_rate(struct slice s)
+{
+	struct pacing ignored = { 0 };
+
+	return pacing_parse_rate(s, &ignored);
+}
+
+static bool is_destination_limit(struct slice s)
+{
+	struct pacing ignored;
+	struct slice hop;
+
+	return pacing_parse_limit(s, &hop, &ignored) && is_next_hop(hop);
+}
+
 static bool is_log_level(struct slice s)
 {
 	static const char *const words[] = { "error", "warning", "info", "debug" };
@@ -149,6 +165,10 @@ static const struct check {
 	{ "smtpd", "trusted_networks", is_network, true,
 		"a list of networks such as 192.0.2.0/24 or [2001:db8::]/32" },
 	{ "relay", "host", is_next_hop, true, "[HOST]:PORT or a domain" },
+	{ "smtp", "destination_rate", is_rate, true, "N/TIME such as 100/1h" },
+	{ "smtp", "destination_limits", is_destination_limit, true,
+		"a list of HOP=CONCURRENCY, HOP=N/TIME or HOP=CONCURRENCY@N/TIME such as "
+		"example.com=2@100/1h" },
 	{ "log", "target", is_log_target, false, "auto, syslog, stderr or a path that begins with /" },
 	{ "log", "level", is_log_level, false, "error, warning, info or debug" },
 };

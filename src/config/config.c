@@ -40,7 +40,7 @@ static const struct {
 	{ 'w', 0, 604800 },
 };
 
-static bool parse_number(enum setting_type type, struct slice value, uint64_t *out)
+bool config_parse_number(enum setting_type type, struct slice value, uint64_t *out)
 {
 	uint64_t factor = 1, number;
 	char last = value.len ? ascii_lower(value.at[value.len - 1]) : '0';
@@ -108,7 +108,7 @@ static bool setting_assign(
 	case SETTING_INT:
 	case SETTING_SIZE:
 	case SETTING_TIME:
-		if (!parse_number(s->type, value, &number)) {
+		if (!config_parse_number(s->type, value, &number)) {
 			(void)snprintf(why, why_size, "must be a %s%s, not \"%.*s\"",
 				setting_type_name(s->type),
 				s->type == SETTING_SIZE		  ? " such as 50m"
@@ -280,6 +280,8 @@ static void check_order(struct parser *p)
 	} rows[] = {
 		{ offsetof(struct config, queue_retry_min), offsetof(struct config, queue_retry_max),
 			"queue.retry_min must not be above queue.retry_max" },
+		{ offsetof(struct config, queue_hold_off_min), offsetof(struct config, queue_hold_off_max),
+			"queue.hold_off_min must not be above queue.hold_off_max" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

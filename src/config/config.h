@@ -67,6 +67,8 @@ void config_keep_fixed(
 	struct config *fresh, const struct config *running, void (*told)(const struct setting *s));
 void config_free(struct config **c);
 
+/* A number as settings are written: with the units of SIZE and TIME; false: it is none. */
+MUST_USE bool config_parse_number(enum setting_type type, struct slice value, uint64_t *out);
 /* Walks over the words of a LIST. */
 bool config_list_next(struct slice *list, struct slice *word_out);
 /* True when domain is one of this host's names for mail (origin, host name, localhost…), ASCII case ignored.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config.h"
+#include "config/pacing.h"
 #include "support/test.h"
 #include "base/limits.h"
 
@@ -78,6 +79,15 @@ static void names_each_mistake(void **state)
 		{ "[smtpd]\ntrusted_networks = 192.0.2.0/33\n", 2, "not \"192.0.2.0/33\"" },
 		{ "[smtpd]\n\nlisten = 127.0.0.1:25 localhost:26\n", 3, "not \"localhost:26\"" },
 		{ "[smtpd]\nlisten = 127.0.0.1:65536\n", 2, "smtpd.listen must be a list of ADDRESS:PORT" },
+		{ "[smtp]\ndestination_rate = 100\n", 2, "must be N/TIME such as 100/1h" },
+		{ "[smtp]\ndestination_rate = 0/1h\n", 2, "must be N/TIME" },
+		{ "[smtp]\ndestination_rate = 5/0\n", 2, "must be N/TIME" },
+		{ "[smtp]\ndestination_limits = a.example=2 b.example\n", 2,
+			"such as example.com=2@100/1h, not \"b.example\"" },
+		{ "[smtp]\ndestination_limits = a.example=0\n", 2, "smtp.destination_limits must be" },
+		{ "[smtp]\ndestination_limits = a.example=2@\n", 2, "smtp.destination_limits must be" },
+		{ "[smtp]\ndestination_limits = @=2\n", 2, "smtp.destination_limits must be" },
+		{ "[queue]\nhold_off_min = 2h\n", 2, "queue.hold_off_min must not be above" },
 		{ "[queue]\nretry_min = 5h\n", 2, "queue.retry_min must not be above queue.retry_max" },
 		{ "[queue]\nretry_max = 10s\nretry_min = 11s\n[log]\n", 3, "must not be above" },
 	};
@@ -112,6 +122,9 @@ static void accepts_every_good_form(void **state)
 		"[smtpd]\ntrusted_networks =\n",
 		"[smtpd]\nlisten = 25 127.0.0.1:0, [::]:65535 :2525\n",
 		"[smtpd]\nlisten =\n",
+		"[smtp]\ndestination_rate = 100/1h\n",
+		"[smtp]\ndestination_rate =\n",
+		"[smtp]\ndestination_limits = a.example=2, [192.0.2.1]:26=5@100/1h b.example=10/1s\n",
 		"[queue]\nretry_min = 10s\nretry_max = 10s\n",
 	};
 
@@ -195,6 +208,28 @@ static void knows_its_local_domains(void **state)
 	config_free(&cfg);
 }
 
+static void finds_the_limits_of_a_next_hop(void **state)
+{
+	static const struct {
+		const char *hop;
+		bool is_found;
+		struct pacing want;
+	} rows[] = {
+		{ "a.example", true, { .concurrency = 2 } },
+		{ "B.Example", true, { .n_messages = 10, .interval_s = 1 } },
+		{ "[192.0.2.1]:26", true, { .concurrency = 5, .n_messages = 100, .interval_s = 3600 } },
+		{ "example", false, { 0 } },
+	};
+	const struct slice limits = SLICE("a.example=2, [192.0.2.1]:26=5@100/1h b.example=10/1s");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pacing p = { 0 };
+		assert_int_equal(pacing_find(limits, slice_of(rows[i].hop), &p), rows[i].is_found);
+		assert_memory_equal(&p, &rows[i].want, sizeof(p));
+	}
+}
+
 static void places_lie_below_the_sandbox(void **state)
 {
 	char too_long[PATH_MAX];
@@ -221,6 +256,7 @@ int main(void)
 		cmocka_unit_test(every_default_is_valid),
 		cmocka_unit_test(completion_survives_a_second_parse),
 		cmocka_unit_test(knows_its_local_domains),
+		cmocka_unit_test(finds_the_limits_of_a_next_hop),
 		cmocka_unit_test(places_lie_below_the_sandbox),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

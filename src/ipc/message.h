@@ -54,6 +54,8 @@ enum job_outcome {
 	JOB_FAILED,	   /* bounce; status 5.x.x */
 	JOB_FORWARDED,	   /* replaced by the JOB_FORWARD leaves that came before */
 	JOB_RELAYED_DSN,   /* as RELAYED, and that host was told which reports are wanted (RFC 3461) */
+	JOB_UNREACHABLE, /* as DEFERRED, for every message to that destination: no host of it could be found,
+			    connected to or greeted */
 };
 
 enum leaf_kind {

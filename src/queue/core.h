@@ -54,6 +54,12 @@ void recipient_postponed(
 	struct message *m, struct recipient *r); /* what had to be told could not be: later again */
 void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state); /* no report */
 
+/* ---- priority.c ---- */
+/* content: its beginning, with the header section. */
+bool priority_says_bulk(struct slice content);
+enum message_priority priority_of(bool says_bulk, size_t n_rcpts);
+enum message_priority message_priority(const struct message *m); /* as it stands now */
+
 /* ---- expansion.c: one recipient becomes several ---- */
 /* One leaf of an expansion or of a ~/.forward. */
 struct leaf {

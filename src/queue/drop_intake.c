@@ -293,6 +293,7 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 		.ret = (enum spool_ret)msg->envelope.ret,
 		.body_type = msg->envelope.body == BODY_8BITMIME ? SPOOL_BODY_8BITMIME : SPOOL_BODY_7BIT,
 		.smtputf8 = msg->envelope.smtputf8,
+		.priority = (uint8_t)priority_of(priority_says_bulk(msg->content), msg->n_recipients),
 		.protocol = SLICE("local"),
 		.login = slice_of(login),
 		.submission = msg->envelope.submission_id,

@@ -23,6 +23,7 @@ enum held {
 	HAS_FLAGS = 1u << 11,
 	HAS_REVERSE_PATH = 1u << 12,
 	HAS_ORIGIN = 1u << 13,
+	HAS_DESTINATION = 1u << 14,
 };
 
 static void put_reference(struct buf *to, struct interned *i)
@@ -185,6 +186,7 @@ static unsigned what_is_held(uint32_t number, const struct recipient_view *v)
 		(v->has_identity ? HAS_IDENTITY : 0) | (r->parent != number ? HAS_PARENT : 0) |
 		(slice_eq(r->trail, r->forward_path) ? 0 : HAS_TRAIL) |
 		(r->flags || p->flags ? HAS_FLAGS : 0) | (r->has_reverse_path ? HAS_REVERSE_PATH : 0) |
+		(v->waits_for ? HAS_DESTINATION : 0) |
 		(r->kind || r->origin || r->origin_key.len || r->origin_item || r->origin_uid ? HAS_ORIGIN
 											      : 0);
 }
@@ -260,6 +262,8 @@ void frozen_put_recipient(
 		fields_put_string(to, r->reverse_path);
 	if (held & HAS_ORIGIN)
 		put_origin(to, r);
+	if (held & HAS_DESTINATION)
+		fields_put_number(to, v->waits_for);
 }
 
 static void get_outcome(struct fields *f, struct recipient_view *v)
@@ -315,6 +319,8 @@ static void get_recipient(struct fields *f, uint64_t arrival_us, uint32_t number
 		r->reverse_path = get_string(f);
 	if (held & HAS_ORIGIN)
 		get_origin(f, r);
+	if (held & HAS_DESTINATION)
+		v->waits_for = (uint32_t)get_number(f);
 	v->stage = spool_rcpt_state_is_final(r->progress.state) ? STAGE_DONE
 		: held & IS_WAITING				? STAGE_WAITING
 								: STAGE_NEW;
@@ -332,6 +338,7 @@ void recipient_to_view(const struct recipient *r, struct recipient_view *out)
 {
 	*out = (struct recipient_view){
 		.stage = r->stage,
+		.waits_for = r->waits_for,
 		.reconcile = r->reconcile,
 		.has_identity = r->has_identity,
 		.leaf = r->leaf,

@@ -55,6 +55,7 @@ struct intake {
 	uint16_t code;	   /* first refusal; 0: none */
 	const char *status, *text;
 	uid_t uid;
+	bool has_begun, says_bulk; /* content came; Precedence in it */
 };
 
 static struct list sources = { &sources, &sources };
@@ -482,6 +483,9 @@ void intake_content(struct channel *ch, const union msg_any *any, int *fd)
 		refuse(in, 552, "5.3.4", "Message size exceeds the limit (message.max_size)");
 		return;
 	}
+	if (!in->has_begun)
+		in->says_bulk = priority_says_bulk(m->chunk);
+	in->has_begun = true;
 	r = spool_message_append(in->content, m->chunk);
 	if (r < 0)
 		refuse_errno(in, r);
@@ -551,6 +555,7 @@ void intake_end(struct channel *ch, const union msg_any *any, int *fd)
 		intake_free(in);
 		return;
 	}
+	in->env.priority = (uint8_t)priority_of(in->says_bulk, in->n_rcpts);
 	in->m = message_new(&in->env, in->rcpts, in->n_rcpts);
 	if (!in->m) {
 		refuse_errno(in, -ENOMEM);

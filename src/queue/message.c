@@ -239,6 +239,7 @@ static void recipient_thaw(struct live *live, struct recipient *r, const struct 
 	recipient_init(r, &v->spool);
 	recipient_take_outcome(r, v->outcome);
 	r->reconcile = v->reconcile;
+	r->waits_for = v->waits_for;
 	r->stage = (uint8_t)v->stage;
 	live->n_in[r->stage]++;
 	if (!v->has_identity)

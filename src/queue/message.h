@@ -37,6 +37,10 @@ enum recipient_stage {
 	STAGE_COUNT
 };
 
+/* spool_envelope.priority: letters (bounces too) go before mail in bulk, which keeps a share of its own. */
+enum message_priority { PRIORITY_LETTER = 0, PRIORITY_BULK = 1 };
+#define PRIORITY_LEVELS 2
+
 /* Bits of the user's own in spool_progress.flags. */
 #define PROGRESS_DELAY_TOLD (1u << 16)
 
@@ -58,7 +62,8 @@ struct recipient {
 	enum spool_origin origin;
 	enum spool_rcpt_state state;
 	uint32_t attempts, progress_flags;
-	uint64_t job; /* whose result counts while ACTIVE */
+	uint32_t waits_for; /* WAITING: number of the destination that it waits for; 0: for next_attempt_us */
+	uint64_t job;	    /* whose result counts while ACTIVE */
 	uint64_t first_attempt_us, last_attempt_us, next_attempt_us;
 	struct slice user;	    /* LEAF_USER: name of the mailbox; into leaf_text */
 	char *leaf_text;	    /* destination of the leaf */
@@ -90,9 +95,9 @@ struct message {
 	uint32_t packed_bytes, envelope_bytes; /* the envelope's are the first of them, and never change */
 	uint32_t born_mono_s; /* age is counted on the monotonic clock: a clock jump expires nothing */
 	uint32_t n_rcpts;
-	uint32_t n_open_frozen; /* of a frozen one */
-	uint32_t flags;		/* enum spool_flag */
-	uint8_t ret, body_type, priority;
+	uint32_t n_open_frozen;		  /* of a frozen one */
+	uint32_t flags;			  /* enum spool_flag */
+	uint8_t ret, body_type, priority; /* enum message_priority, as it came in */
 	bool smtputf8 : 1, is_deleted : 1;
 	bool was_recovered : 1; /* its identities of recipients that were done before are not known */
 	bool was_tried : 1;	/* it has had its first turn */
@@ -128,6 +133,7 @@ struct slice message_submission(const struct message *m);
 void message_recipients(const struct message *m, struct spool_recipient *out); /* n_rcpts of them */
 struct recipient_view {
 	struct spool_recipient spool; /* as the spool keeps it, with its progress */
+	uint32_t waits_for;
 	enum recipient_stage stage;
 	bool reconcile, has_identity;
 	uint8_t leaf;	   /* with an identity */

@@ -465,7 +465,8 @@ void scheduler_result(struct channel *ch, const union msg_any *any, int *fd)
 			return;
 		}
 		break;
-	case JOB_DEFERRED: break;
+	case JOB_DEFERRED:
+	case JOB_UNREACHABLE: break;
 	}
 	recipient_deferred(v->m, r);
 }

@@ -74,6 +74,12 @@ static void lane_serve(struct lane *lane)
 	list_remove(&lane->in_starved);
 }
 
+/* A thousand destinations at once do not leave a thousand connections that nobody uses. */
+static size_t idle_max(const struct relay *relay)
+{
+	return (size_t)relay->config->smtp_max_connections / 4;
+}
+
 void lane_add_job(struct relay *relay, struct job *job)
 {
 	struct lane *lane = lane_find(relay, job->destination);
@@ -97,15 +103,21 @@ void lane_remove_job(struct job *job)
 
 void lane_session_free(struct lane *lane, struct session *session)
 {
-	bool is_stopping = lane->relay->is_stopping;
-	struct job *job = is_stopping ? NULL : lane_take_job(lane);
+	struct relay *relay = lane->relay;
+	bool is_over = relay->is_stopping || session_is_used_up(session);
+	struct job *job = is_over ? NULL : lane_take_job(lane);
 
-	if (job)
+	if (job) {
 		session_give_job(session, job);
-	else if (is_stopping || lane->relay->config->smtp_idle_time == 0)
+		return;
+	}
+	if (is_over || relay->config->smtp_idle_time == 0) {
 		session_quit(session);
-	else
-		session_set_idle(session);
+		return;
+	}
+	session_set_idle(session);
+	if (relay->n_idle > idle_max(relay)) /* the one that has waited longest in vain */
+		session_quit(session_of_idle_node(relay->idle.next));
 }
 
 void lane_session_gone(struct lane *lane)

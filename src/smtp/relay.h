@@ -22,7 +22,7 @@ struct relay {
 	struct list sessions; /* all of them */
 	struct list idle;     /* sessions without a job; the longest idle first */
 	struct list starved;  /* lanes whose jobs wait because of smtp.max_connections */
-	size_t n_sessions;
+	size_t n_sessions, n_idle;
 	bool is_stopping;
 	void (*on_stopped)(struct relay *relay); /* after relay_stop(): the last session is gone */
 	void *user;

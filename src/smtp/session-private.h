@@ -54,6 +54,7 @@ struct session {
 	size_t n_unanswered; /* replies owed to us */
 	size_t n_mails;	     /* transactions begun on this connection */
 	bool saw_temporary;  /* a host failed in a way that may pass */
+	bool was_reached;    /* a host was ready to take mail: what went wrong since concerns this mail */
 	bool is_reading, is_over;
 	bool is_last_mail; /* the server sent something unasked: no further mail on this connection */
 	struct transaction transaction;
@@ -62,6 +63,7 @@ struct session {
 /* Why a host is given up. */
 struct failure {
 	bool is_permanent;
+	bool is_unreachable; /* it concerns every mail to the destination */
 	const char *status;
 	struct slice reason;
 };

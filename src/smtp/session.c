@@ -31,6 +31,11 @@ struct job *session_job(const struct session *s)
 	return s->job;
 }
 
+bool session_is_used_up(const struct session *s)
+{
+	return s->n_mails >= s->relay->config->smtp_messages_per_connection;
+}
+
 bool session_is_committed(const struct session *s)
 {
 	return s->job && s->transaction.is_content_sent;
@@ -42,6 +47,13 @@ void session_log(const struct session *s, const char *what)
 		log_info("%s: %s", queue_id_format(s->job->queue_id).at, what);
 	else
 		log_info("%.*s: %s", SLICE_ARG(buf_slice(&s->remote)), what);
+}
+
+static void session_leave_idle(struct session *s)
+{
+	s->relay->n_idle -= list_linked(&s->in_idle);
+	list_remove(&s->in_lane_idle);
+	list_remove(&s->in_idle);
 }
 
 /* ---- the end ---- */
@@ -65,8 +77,7 @@ void session_end(struct session *s)
 	hosts_cancel(&s->search);
 	connection_close(&s->connection);
 	list_remove(&s->in_relay);
-	list_remove(&s->in_lane_idle);
-	list_remove(&s->in_idle);
+	session_leave_idle(s);
 	if (!s->is_reading)
 		session_free(s);
 	lane_session_gone(lane);
@@ -90,7 +101,9 @@ void session_abort(struct session *s)
 
 static void session_fail_job(struct session *s, const struct failure *why, struct slice remote)
 {
-	struct job_result result = { .outcome = why->is_permanent ? JOB_FAILED : JOB_DEFERRED,
+	struct job_result result = { .outcome = why->is_permanent ? JOB_FAILED
+			: why->is_unreachable			  ? JOB_UNREACHABLE
+								  : JOB_DEFERRED,
 		.status = why->status,
 		.reason = why->reason,
 		.remote = remote };
@@ -128,6 +141,7 @@ static void on_hosts(void *user, struct hosts_answer *answer)
 	}
 	session_fail_job(s,
 		&(struct failure){ .is_permanent = answer->outcome == HOSTS_NEVER,
+			.is_unreachable = true,
 			.status = answer->status,
 			.reason = slice_of(answer->reason) },
 		SLICE_EMPTY);
@@ -159,6 +173,7 @@ void session_host_failed(struct session *s, const struct failure *why)
 		session_connect(s);
 		return;
 	}
+	s->was_reached |= s->n_mails > 0;
 	s->saw_temporary |= !why->is_permanent;
 	if (may_try_next) {
 		auto_buf struct buf line = BUF_INIT(2 * LIMIT_REASON);
@@ -171,6 +186,7 @@ void session_host_failed(struct session *s, const struct failure *why)
 	/* The mail is returned only when no host left hope. */
 	if (s->saw_temporary && last.is_permanent)
 		last = (struct failure){ .status = "4.3.0", .reason = why->reason };
+	last.is_unreachable = !s->was_reached;
 	session_fail_job(s, &last, buf_slice(&s->remote));
 	session_end(s);
 }
@@ -206,10 +222,10 @@ struct session *session_new(struct lane *lane, struct job *job)
 
 void session_give_job(struct session *s, struct job *job)
 {
-	list_remove(&s->in_lane_idle);
-	list_remove(&s->in_idle);
+	session_leave_idle(s);
 	s->job = job;
 	s->saw_temporary = false;
+	s->was_reached = false;
 	job->session = s;
 	transaction_begin(s);
 }
@@ -233,13 +249,13 @@ void session_set_idle(struct session *s)
 {
 	list_push_front(&s->lane->idle, &s->in_lane_idle);
 	list_push_back(&s->relay->idle, &s->in_idle);
+	s->relay->n_idle++;
 	s->phase = PHASE_IDLE;
 	connection_deadline(s->connection, s->relay->config->smtp_idle_time);
 }
 
 void session_quit(struct session *s)
 {
-	list_remove(&s->in_lane_idle);
-	list_remove(&s->in_idle);
+	session_leave_idle(s);
 	dialogue_send(s, PHASE_QUIT, "QUIT\r\n");
 }

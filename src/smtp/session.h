@@ -18,6 +18,8 @@ void session_give_job(struct session *s, struct job *job);
 void session_content_came(struct session *s);
 /* The server may have taken responsibility by now: the answer must be waited for. */
 bool session_is_committed(const struct session *s);
+/* It has carried smtp.messages_per_connection. */
+bool session_is_used_up(const struct session *s);
 /* Ends at once; its job, if any, is taken from it without results and left to the caller. */
 void session_abort(struct session *s);
 

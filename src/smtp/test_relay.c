@@ -32,6 +32,7 @@ static void on_result(struct channel *ch, const union msg_any *any, int *fd)
 	static const char *const words[] = { [JOB_RELAYED] = "relayed",
 		[JOB_RELAYED_DSN] = "relayed",
 		[JOB_DEFERRED] = "deferred",
+		[JOB_UNREACHABLE] = "unreachable",
 		[JOB_FAILED] = "failed" };
 
 	(void)ch, (void)fd;
@@ -399,8 +400,8 @@ static void empty_content(void **state)
 	send_rcpts(1, &(struct job_row){ 0 }, SLICE("a@x.test"));
 	SEND(queue_end, JOB_CONTENT, .job = 1, .offset = 0, .chunk = SLICE_EMPTY);
 	await_done(1);
-	assert_lines(
-		buf_slice(&heard), "1 deferred 4.4.1 connect to 127.0.0.1[127.0.0.1]:1: Connection refused");
+	assert_lines(buf_slice(&heard),
+		"1 unreachable 4.4.1 connect to 127.0.0.1[127.0.0.1]:1: Connection refused");
 	stop();
 }
 
@@ -417,32 +418,33 @@ static void results_follow_replies(void **state)
 	} rows[] = {
 		/* the greeting and before */
 		{ { .greeting = "554 5.7.1 go away\r\n" }, { 0 },
-			"1 deferred 4.3.2 host 127.0.0.1[127.0.0.1] refused to talk to me: 554 5.7.1 go "
+			"1 unreachable 4.3.2 host 127.0.0.1[127.0.0.1] refused to talk to me: 554 5.7.1 go "
 			"away" },
 		{ { .greeting = "521 5.3.2 no mail\r\n" }, { 0 },
 			"1 failed 5.3.2 host 127.0.0.1[127.0.0.1] refused" },
-		{ { .greeting = "421 4.3.2 busy\r\n" REPLY_CLOSE }, { 0 }, "1 deferred 4.3.2 host" },
+		{ { .greeting = "421 4.3.2 busy\r\n" REPLY_CLOSE }, { 0 }, "1 unreachable 4.3.2 host" },
 		{ { .greeting = REPLY_CLOSE }, { 0 },
-			"1 deferred 4.4.2 lost connection with 127.0.0.1[127.0.0.1] while receiving the "
+			"1 unreachable 4.4.2 lost connection with 127.0.0.1[127.0.0.1] while receiving the "
 			"initial "
 			"server greeting" },
-		{ { .greeting = "220-hal" REPLY_CLOSE }, { 0 }, "1 deferred 4.4.2 lost connection with" },
+		{ { .greeting = "220-hal" REPLY_CLOSE }, { 0 }, "1 unreachable 4.4.2 lost connection with" },
 		{ { .greeting = "SSH-2.0-x\r\n" }, { 0 },
-			"1 deferred 4.5.0 host 127.0.0.1[127.0.0.1]: reply that is no SMTP" },
+			"1 unreachable 4.5.0 host 127.0.0.1[127.0.0.1]: reply that is no SMTP" },
 		{ { .greeting = "220 a\r\n250 early\r\n" }, { 0 },
-			"1 deferred 4.5.0 host 127.0.0.1[127.0.0.1]: reply to nothing" },
+			"1 unreachable 4.5.0 host 127.0.0.1[127.0.0.1]: reply to nothing" },
 		{ { .greeting = REPLY_SILENT }, { 0 },
-			"1 deferred 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while receiving "
+			"1 unreachable 4.4.2 conversation with 127.0.0.1[127.0.0.1] timed out while "
+			"receiving "
 			"the initial" },
 		/* EHLO and HELO */
 		{ { .ehlo = "502 5.5.1 no\r\n" }, { 0 }, "1 relayed" },
 		{ { .ehlo = "502 no\r\n", .helo = "550 5.7.1 no\r\n" }, { 0 }, "1 failed 5.7.1 host" },
-		{ { .ehlo = "450 4.3.2 no\r\n" }, { 0 }, "1 deferred 4.3.2 host" },
-		{ { .ehlo = "421 bye\r\n" REPLY_CLOSE }, { 0 }, "1 deferred 4.3.2 host" },
+		{ { .ehlo = "450 4.3.2 no\r\n" }, { 0 }, "1 unreachable 4.3.2 host" },
+		{ { .ehlo = "421 bye\r\n" REPLY_CLOSE }, { 0 }, "1 unreachable 4.3.2 host" },
 		{ { .ehlo = "354 what\r\n" }, { 0 },
-			"1 deferred 4.5.0 host 127.0.0.1[127.0.0.1]: unexpected reply" },
-		{ { .ehlo = "250-a\r\n251 b\r\n" }, { 0 }, "1 deferred 4.5.0" },
-		{ { .ehlo = REPLY_CLOSE }, { 0 }, "1 deferred 4.4.2" },
+			"1 unreachable 4.5.0 host 127.0.0.1[127.0.0.1]: unexpected reply" },
+		{ { .ehlo = "250-a\r\n251 b\r\n" }, { 0 }, "1 unreachable 4.5.0" },
+		{ { .ehlo = REPLY_CLOSE }, { 0 }, "1 unreachable 4.4.2" },
 		/* MAIL */
 		{ { .mail = "550 5.7.1 not you\r\n" }, { .rcpts = "a@x b@x" },
 			"1 failed 5.7.1 host 127.0.0.1[127.0.0.1] said: 550 5.7.1 not you (in reply to MAIL "
@@ -625,7 +627,8 @@ static void goes_on_to_the_next_host(void **state)
 	} rows[] = {
 		{ { .greeting = "554 no\r\n" }, { 0 }, { 0 }, "1 relayed", 2 },
 		{ { .greeting = "521 no\r\n" }, { .greeting = "521 no\r\n" }, { 0 }, "1 failed 5.3.2", 2 },
-		{ { .greeting = "450 no\r\n" }, { .greeting = "521 no\r\n" }, { 0 }, "1 deferred 4.3.0", 2 },
+		{ { .greeting = "450 no\r\n" }, { .greeting = "521 no\r\n" }, { 0 }, "1 unreachable 4.3.0",
+			2 },
 		{ { .greeting = REPLY_CLOSE }, { 0 }, { 0 }, "1 relayed", 2 },
 		{ { .ehlo = "421 no\r\n" }, { 0 }, { 0 }, "1 relayed", 2 },
 		{ { .mail = "421 no\r\n" }, { 0 }, { 0 }, "1 relayed", 2 },
@@ -726,6 +729,14 @@ static void limits_connections(void **state)
 	await_done(50);
 	assert_int_equal(server.n_mails, 50);
 	assert_int_equal(server.n_connections, 2);
+	stop();
+	start("destination_concurrency = 1\nmessages_per_connection = 20\n");
+	server_reset(&server, &good, &good);
+	for (uint64_t i = 1; i <= 50; i++)
+		send_job(i, &(struct job_row){ 0 });
+	await_done(50);
+	assert_int_equal(server.n_mails, 50);
+	assert_int_equal(server.n_connections, 3);
 	stop();
 	start("max_connections = 1\n");
 	server_reset(&server, &good, &good);
