@@ -14,19 +14,18 @@
 #define RECHECK_MS 1000		 /* smallest step of the retry timer */
 #define MIN_ATTEMPTS_TO_EXPIRE 3 /* age alone returns nothing: a host that slept has tried nothing */
 
-/* Live at a time: the others rest in few bytes until there is room. One message may exceed it. */
-#define LIVE_MESSAGES 20000
-#define LIVE_RECIPIENTS 200000
+#define RECIPIENTS_PER_ACTIVE 10 /* of live messages on average; one message alone may have more */
 
 /* Messages that rest and want a turn. New mail has a line of its own: it takes turns with what is tried
  * again, so that neither starves behind the other. */
 static struct {
-	struct heap waiting; /* by the time of their next attempt, monotonic ms */
+	struct heap waiting; /* by the time of their next attempt; see turn_key() */
 	struct heap fresh;   /* never tried, in the order of their coming */
 	uint64_t n_fresh;    /* that ever came */
+	uint64_t last_kick;  /* key of the last one that was kicked: they keep their order */
 	bool waiting_is_next;
 	uv_timer_t timer;
-	uint64_t timer_ms; /* when it runs; 0: it does not */
+	uint64_t timer_at; /* the key it runs for; 0: it does not run */
 } turns;
 
 void life_init(void)
@@ -36,7 +35,9 @@ void life_init(void)
 
 static bool has_room(void)
 {
-	return message_n_live() < LIVE_MESSAGES && message_n_live_recipients() < LIVE_RECIPIENTS;
+	uint64_t max = queue.rp->config->queue_max_active;
+
+	return message_n_live() < max && message_n_live_recipients() < max * RECIPIENTS_PER_ACTIVE;
 }
 
 static void turn_cancel(struct message *m)
@@ -84,13 +85,19 @@ void queue_accepted(struct message *m)
 
 /* ---- turns ---- */
 
-/* Not due when it should be long since: the clock was set back, which delays nothing beyond the longest retry
- * interval. */
-static uint64_t wait_us_of(uint64_t next_attempt_us, uint64_t now_us)
+/* Of that time in the heap of waiting messages: monotonic microseconds. Times before the machine's start are
+ * possible, so that what is long overdue keeps its order. */
+static uint64_t turn_key(int64_t from_now_us)
+{
+	return (UINT64_C(1) << 62) + clock_mono_ns() / 1000 + (uint64_t)from_now_us;
+}
+
+/* A clock that was set back delays nothing beyond the longest retry interval. */
+static int64_t wait_us(uint64_t next_attempt_us, uint64_t now_us)
 {
 	uint64_t longest_us = queue.rp->config->queue_retry_max * 1000000;
 
-	return next_attempt_us <= now_us ? 0 : MIN(next_attempt_us - now_us, longest_us);
+	return (int64_t)MIN(next_attempt_us, now_us + longest_us) - (int64_t)now_us;
 }
 
 /* Its recipients go on: those that are due, or all of them. */
@@ -118,7 +125,8 @@ void queue_kick(struct message *m)
 	}
 	m->is_kicked = true;
 	if (m->was_tried)
-		heap_insert(&turns.waiting, &m->retry, clock_mono_ms());
+		heap_insert(
+			&turns.waiting, &m->retry, turns.last_kick = MAX(turn_key(0), turns.last_kick + 1));
 	else
 		heap_insert(&turns.fresh, &m->retry, ++turns.n_fresh);
 }
@@ -126,20 +134,21 @@ void queue_kick(struct message *m)
 /* The time of its next turn: the earliest that one of its recipients wants. */
 static void wait_for_turn(struct message *m)
 {
-	uint64_t now_us = clock_wall_us(), wait_us = UINT64_MAX;
+	uint64_t now_us = clock_wall_us();
+	int64_t earliest_us = INT64_MAX;
 	struct recipient_cursor c = message_cursor(m);
 	struct recipient_view v;
 
 	while (recipient_next(&c, &v))
 		if (v.stage == STAGE_WAITING)
-			wait_us = MIN(wait_us, wait_us_of(v.spool.progress.next_attempt_us, now_us));
+			earliest_us = MIN(earliest_us, wait_us(v.spool.progress.next_attempt_us, now_us));
 		else if (v.stage == STAGE_NEW)
-			wait_us = 0;
+			earliest_us = MIN(earliest_us, 0);
 	turn_cancel(m);
 	if (!m->was_tried)
 		heap_insert(&turns.fresh, &m->retry, ++turns.n_fresh);
-	else if (wait_us != UINT64_MAX)
-		heap_insert(&turns.waiting, &m->retry, clock_mono_ms() + wait_us / 1000);
+	else if (earliest_us != INT64_MAX)
+		heap_insert(&turns.waiting, &m->retry, turn_key(earliest_us));
 }
 
 void queue_resume(struct message *m)
@@ -150,11 +159,11 @@ void queue_resume(struct message *m)
 		wait_for_turn(m);
 }
 
-static struct message *next_in_turn(uint64_t now_ms)
+static struct message *next_in_turn(uint64_t now)
 {
 	struct heap_node *fresh = heap_min(&turns.fresh), *waiting = heap_min(&turns.waiting);
 
-	if (waiting && waiting->key > now_ms)
+	if (waiting && waiting->key > now)
 		waiting = NULL;
 	if (!fresh && !waiting)
 		return NULL;
@@ -166,32 +175,31 @@ static struct message *next_in_turn(uint64_t now_ms)
 static void on_retry_time(uv_timer_t *timer)
 {
 	(void)timer; /* life_turn() follows before the loop waits again */
-	turns.timer_ms = 0;
+	turns.timer_at = 0;
 }
 
 static void retry_timer_set(void)
 {
 	const struct heap_node *first = heap_min(&turns.waiting);
-	uint64_t now_ms = clock_mono_ms(), at_ms = first ? first->key : 0;
+	uint64_t now = turn_key(0), at = first ? MAX(first->key, now) : 0;
 
 	if (first && !has_room()) /* what makes room comes with a turn of the loop, as a rule */
-		at_ms = MAX(turns.timer_ms, now_ms + RECHECK_MS);
-	if (at_ms == turns.timer_ms)
+		at = MAX(turns.timer_at, now + RECHECK_MS * 1000);
+	if (at == turns.timer_at)
 		return;
-	turns.timer_ms = at_ms;
+	turns.timer_at = at;
 	if (!first)
 		(void)uv_timer_stop(&turns.timer);
 	else
-		CHECK(uv_timer_start(&turns.timer, on_retry_time, at_ms > now_ms ? at_ms - now_ms : 0, 0) ==
-			0);
+		CHECK(uv_timer_start(&turns.timer, on_retry_time, (at - now + 999) / 1000, 0) == 0);
 }
 
 void life_turn(void)
 {
-	uint64_t now_ms = clock_mono_ms();
+	uint64_t now = turn_key(0);
 	struct message *m;
 
-	while (!queue.is_stopping && has_room() && (m = next_in_turn(now_ms))) {
+	while (!queue.is_stopping && has_room() && (m = next_in_turn(now))) {
 		bool is_kicked = m->is_kicked;
 		turn_cancel(m);
 		m->is_kicked = false;

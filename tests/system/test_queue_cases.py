@@ -89,3 +89,23 @@ def test_many_large_mails_arrive_whole(sandbox):
         got = sandbox.messages(user)
         assert sorted(int(m["Subject"]) for m in got) == list(range(k, 300, 30))
         assert all(m.get_payload().strip() == body.replace("\r\n", "\n").strip() for m in got)
+
+
+def test_mail_at_rest_keeps_all_it_knows_over_a_restart(postrider_with):
+    refusal = "451 4.2.1 mailbox busy, come again"
+    with FakeSmtp(replies={"RCPT": lambda path: refusal if "late" in path else "250 2.1.5 Ok"}) as elsewhere:
+        system = postrider_with({"relay.host": f"[127.0.0.1]:{elsewhere.port}", "queue.max_active": "2"})
+        for n in range(6):
+            system.sendmail("user1", f"late{n}@far.example", f"soon{n}@far.example", message=f"Subject: {n}\n\n")
+        system.wait_log(r"to=<late.*status=deferred", 6)
+        system.wait_log(r"to=<soon.*status=sent", 6)
+        before = system.mailq()
+        assert before.count("come again") == 6 and "soon" not in before
+        assert [n for n in range(6) if f"late{n}@far.example" in before] == list(range(6))
+        system.restart()
+        assert system.mailq() == before
+        elsewhere.replies["RCPT"] = "250 2.1.5 Ok"
+        system.sendmail("root", "-q")
+        wait_empty(system)
+    got = sorted(path for message in elsewhere.messages for path in message.recipients)
+    assert got == sorted(f"{kind}{n}@far.example" for n in range(6) for kind in ["late", "soon"])
