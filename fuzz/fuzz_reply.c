@@ -37,7 +37,9 @@ static void check_lines(const struct buf *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice all = { (const char *)data, size };
-	auto_buf struct buf out = BUF_INIT(16 * 1024 * 1024), line = BUF_INIT(LIMIT_REASON);
+	auto_buf struct buf out = BUF_INIT(16 * 1024 * 1024), line = BUF_INIT(LIMIT_REASON),
+			    quote = BUF_INIT(2 * LIMIT_REASON);
+	struct slice host, words;
 	struct reply whole = { 0 }, parts = { 0 };
 	size_t used_whole, used_parts, cut;
 
@@ -52,7 +54,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(whole.code >= 200 && whole.code <= 599);
 		reply_describe(&whole, &line);
 		CHECK(buf_ok(&line) && slice_find(buf_slice(&line), '\n') == line.len);
+		reply_quote(&whole, SLICE("mx.x[192.0.2.1]"), "RCPT TO command", &quote);
+		CHECK(reply_unquote(buf_slice(&quote), &host, &words) &&
+			slice_eq(host, SLICE("mx.x[192.0.2.1]")));
+		CHECK(slice_eq(words, buf_slice(&line)));
 	}
+	(void)reply_unquote(all, &host, &words); /* anything may stand in a spool */
 	reply_append(&out, 550, cut & 1 ? "5.7.1" : NULL, all);
 	check_lines(&out);
 	reply_deinit(&whole);

@@ -17,7 +17,7 @@ static void safe_text(struct slice text, struct buf *out)
 		size_t n = utf8_char_len(text);
 		if (n == 0)
 			buf_append_byte(out, '?');
-		else if (char_is_control(text.at[0]))
+		else if (char_is_control(text.at[0]) || utf8_has_c1(slice_first(text, n)))
 			buf_append_byte(out, ' ');
 		else
 			buf_append(out, slice_first(text, n));

@@ -143,6 +143,53 @@ enum reply_progress reply_read(struct reply *r, struct slice *in)
 	}
 }
 
+#define QUOTE_HOST "host "
+#define QUOTE_SAID " said: "
+#define QUOTE_COMMAND " (in reply to "
+
+void reply_quote(const struct reply *r, struct slice host, const char *command, struct buf *out)
+{
+	buf_printf(out, QUOTE_HOST "%.*s" QUOTE_SAID, SLICE_ARG(host));
+	reply_describe(r, out);
+	buf_printf(out, QUOTE_COMMAND "%s)", command);
+}
+
+/* Where text has part; its length when nowhere. */
+static size_t find_text(struct slice text, struct slice part)
+{
+	const char *at = text.len ? memmem(text.at, text.len, part.at, part.len) : NULL;
+
+	return at ? (size_t)(at - text.at) : text.len;
+}
+
+/* Without " (in reply to ...)" at its end. The last one is ours: a host may have said the same words. */
+static struct slice without_command(struct slice words)
+{
+	size_t open = slice_rfind(words, '(');
+
+	if (open == 0 || open == words.len || words.at[words.len - 1] != ')' ||
+		!slice_starts(slice_from(words, open - 1), SLICE(QUOTE_COMMAND)))
+		return words;
+	return slice_first(words, open - 1);
+}
+
+bool reply_unquote(struct slice text, struct slice *host_out, struct slice *reply_out)
+{
+	size_t said = find_text(text, SLICE(QUOTE_SAID));
+	struct slice before = slice_first(text, said), reply = slice_from(text, said + strlen(QUOTE_SAID));
+	size_t name =
+		slice_rfind(before, ' ') + 1; /* the first "said:" behind a name without blanks is ours */
+
+	if (said == text.len || name > before.len || name < strlen(QUOTE_HOST) || name == before.len ||
+		!slice_starts(slice_from(before, name - strlen(QUOTE_HOST)), SLICE(QUOTE_HOST)))
+		return false;
+	if (reply.len < 3 || !ascii_is_digit(reply.at[0]))
+		return false;
+	*host_out = slice_from(before, name);
+	*reply_out = without_command(reply);
+	return true;
+}
+
 void reply_describe(const struct reply *r, struct buf *out)
 {
 	auto_buf struct buf line = BUF_INIT(REPLY_TEXT_MAX + 32);

@@ -37,3 +37,9 @@ void reply_deinit(struct reply *r);
 MUST_USE enum reply_progress reply_read(struct reply *r, struct slice *in);
 /* "550 5.1.1 text text" in one line, for logs, mailq and Diagnostic-Code; at most LIMIT_REASON octets. */
 void reply_describe(const struct reply *r, struct buf *out);
+/* What a host said, as it is kept with a recipient: "host NAME said: 550 5.1.1 text (in reply to COMMAND)".
+ */
+void reply_quote(const struct reply *r, struct slice host, const char *command, struct buf *out);
+/* Finds such words in text, whatever stands before them ("gave up after ...: "): NAME, and the reply alone.
+ * False: text has none, it is all our own. The reply may be cut short; the outputs point into text. */
+MUST_USE bool reply_unquote(struct slice text, struct slice *host_out, struct slice *reply_out);

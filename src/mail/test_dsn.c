@@ -21,9 +21,11 @@ static struct dsn_recipient ordinary_recipient(void)
 		.orcpt = SLICE("rfc822;fri+2Bend@localhost"),
 		.action = DSN_ACTION_FAILED,
 		.status = SLICE("5.1.1"),
-		.reason = SLICE("550 5.1.1 no such user here"),
+		.reason = SLICE("host mx.far.test[192.0.2.7] said: 550 5.1.1 no such user here"),
+		.said = SLICE("550 5.1.1 no such user here"),
 		.diagnostic = DSN_DIAGNOSTIC_SMTP,
-		.remote_mta = SLICE("mx.far.test"),
+		.remote_mta = SLICE("mx.far.test[192.0.2.7]"),
+		.last_attempt_s = 1582107035,
 	};
 }
 
@@ -73,13 +75,21 @@ static void builds_a_bounce(void **state)
 		"This is the mail system of host host.test.\n"
 		"\n"
 		"Your message could not be delivered to the recipients named below, and no\n"
-		"further attempt will be made. The reason stands behind each address.\n"
+		"further attempt will be made for them. The reason stands behind each\n"
+		"address.\n"
 		"\n"
-		"<gone@far.test> (sent to <friend@localhost>): host mx.far.test said: 550\n"
-		"    5.1.1 no such user here\n"
+		"<gone@far.test> (you wrote to <friend@localhost>): host\n"
+		"    mx.far.test[192.0.2.7] said: 550 5.1.1 no such user here\n"
 		"\n"
-		"What you wrote comes back with this mail. If you cannot tell from the reason\n"
-		"what to do, forward this whole mail to the postmaster.\n"
+		"    There is no such address there. Check it for typing mistakes, or ask the\n"
+		"    person for the right one by other means.\n"
+		"\n"
+		"What you wrote comes back with this mail, as far as its size and your mail\n"
+		"program's wishes allow.\n"
+		"\n"
+		"The message has the queue id 000000000000001 here; it came\n"
+		"on Wed, 19 Feb 2020 05:10:35 -0500 (EST)\n"
+		"This was written on Wed, 19 Feb 2020 05:10:36 -0500 (EST)\n"
 		"\n"
 		"--000000000000002.1582107036\n"
 		"Content-Description: Delivery report\n"
@@ -91,12 +101,13 @@ static void builds_a_bounce(void **state)
 		"Original-Envelope-Id: env id\n"
 		"Arrival-Date: Wed, 19 Feb 2020 05:10:35 -0500 (EST)\n"
 		"\n"
-		"Final-Recipient: rfc822; gone@far.test\n"
 		"Original-Recipient: rfc822; fri+end@localhost\n"
+		"Final-Recipient: rfc822; gone@far.test\n"
 		"Action: failed\n"
 		"Status: 5.1.1\n"
-		"Remote-MTA: dns; mx.far.test\n"
+		"Remote-MTA: dns; mx.far.test (192.0.2.7)\n"
 		"Diagnostic-Code: smtp; 550 5.1.1 no such user here\n"
+		"Last-Attempt-Date: Wed, 19 Feb 2020 05:10:35 -0500 (EST)\n"
 		"\n"
 		"--000000000000002.1582107036\n"
 		"Content-Description: Undelivered Message\n"
@@ -131,8 +142,6 @@ static void differs_by_kind(void **state)
 			"Action: expanded\n", "Status: 2.0.0\n" },
 		{ DSN_SUCCESS, DSN_ACTION_DELIVERED, "Subject: Successful Mail Delivery Report\n",
 			"Action: delivered\n", "Status: 2.0.0\n" },
-		{ DSN_POSTMASTER, DSN_ACTION_FAILED, "Subject: Postmaster Copy: Undelivered Mail\n",
-			"Action: failed\n", "Status: 5.0.0\n" },
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -181,35 +190,195 @@ static void obeys_ret_and_size(void **state)
 		f.original_size = rows[i].whole;
 		dsn_build(&f, &out);
 		assert_true(contains(&out, rows[i].tail));
-		assert_int_equal(contains(&out, "only its beginning"), rows[i].says_truncated);
+		assert_int_equal(contains(&out, "only the\nbeginning"), rows[i].says_truncated);
 	}
 }
 
-static void labels_8bit_and_utf8(void **state)
+static void labels_what_is_not_ascii(void **state)
+{
+	static const struct {
+		const char *address, *orcpt, *reason, *original, *to;
+		bool smtputf8;
+		enum ret ret;
+		const char *want[7]; /* all are there */
+		const char *not_there;
+	} rows[] = {
+		/* Latin-1 without SMTPUTF8: passed on as it is, said to be 8-bit */
+		{ "a@b", "", "no", "S: x\n\n\xe4\n", "me@x", false, RET_DEFAULT,
+			{ "\nContent-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nS: x\n\n\xe4\n",
+				"boundary=\"000000000000002.1582107036\"\nContent-Transfer-Encoding: "
+				"8bit\n\n",
+				"Content-Type: text/plain; charset=us-ascii\n\n",
+				"Content-Type: message/delivery-status\n\n" },
+			"global" },
+		{ "a@b", "", "no", "S: \xe4\n\nb\n", "me@x", false, RET_HDRS,
+			{ "\nContent-Type: text/rfc822-headers\nContent-Transfer-Encoding: 8bit\n\nS: "
+			  "\xe4\n" },
+			"global" },
+		/* SMTPUTF8 with nothing but ASCII is ordinary mail */
+		{ "a@b", "", "no", "S: x\n\nb\n", "me@x", true, RET_DEFAULT,
+			{ "Content-Type: message/rfc822\n\n", "report-type=delivery-status" }, "8bit" },
+		/* UTF-8 in a reply: words for people keep it, the ASCII part does not */
+		{ "a@b", "", "550 kein Empf\xc3\xa4nger", "S: x\n\nb\n", "me@x", false, RET_DEFAULT,
+			{ "<a@b>: 550 kein Empf\xc3\xa4nger\n", "X-Postrider; 550 kein Empf?nger\n",
+				"Content-Type: message/delivery-status\n\n",
+				"text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n" },
+			"global" },
+		/* a UTF-8 address: the form of RFC 6533 */
+		{ "gr\xc3\xbc@b", "utf-8;\\x{FC}b@x", "f\xc3\xbcr", "S: \xc3\xbc\n\nb\n", "me@x", true,
+			RET_DEFAULT,
+			{ "report-type=global-delivery-status",
+				"Content-Type: message/global-delivery-status\nContent-Transfer-Encoding: "
+				"8bit\n",
+				"Content-Type: message/global\nContent-Transfer-Encoding: 8bit\n",
+				"Final-Recipient: utf-8; gr\xc3\xbc@b\n",
+				"Original-Recipient: utf-8; \xc3\xbc"
+				"b@x\n",
+				"Diagnostic-Code: X-Postrider; f\xc3\xbcr\n", "Action: failed\n" },
+			"message/rfc822" },
+		{ "gr\xc3\xbc@b", "", "no", "S: \xc3\xbc\n\nb\n", "me@x", true, RET_HDRS,
+			{ "Content-Type: message/global-headers\nContent-Transfer-Encoding: 8bit\n" },
+			"rfc822-headers" },
+		/* utf-8 that came in ASCII stays ASCII in an ASCII report */
+		{ "a@b", "utf-8;\\x{FC}b@x", "no", "S: x\n\nb\n", "me@x", false, RET_DEFAULT,
+			{ "Original-Recipient: utf-8; \\x{FC}b@x\n",
+				"Content-Type: message/delivery-status\n\n" },
+			"8bit" },
+		/* what is no encoding stays what it is */
+		{ "gr\xc3\xbc@b", "utf-8;\\x{zz}", "no", "S: x\n\nb\n", "me@x", true, RET_DEFAULT,
+			{ "Original-Recipient: utf-8; \\x{zz}\n" }, "message/global\n" },
+		{ "a@b", "", "no", "S: x\n\nb\n", "j\xc3\xbcrgen@x", true, RET_DEFAULT,
+			{ "To: j\xc3\xbcrgen@x\n" }, "message/global\n" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dsn_recipient r = { .address = slice_of(rows[i].address),
+			.original = SLICE_EMPTY,
+			.orcpt = slice_of(rows[i].orcpt),
+			.status = SLICE("5.1.1"),
+			.reason = slice_of(rows[i].reason),
+			.said = SLICE_EMPTY,
+			.remote_mta = SLICE_EMPTY };
+		struct dsn_facts f = ordinary(&r, 1);
+		auto_buf struct buf out = BUF_INIT(100000);
+		f.original = slice_of(rows[i].original);
+		f.to = slice_of(rows[i].to);
+		f.smtputf8 = rows[i].smtputf8;
+		f.ret = rows[i].ret;
+		dsn_build(&f, &out);
+		for (size_t k = 0; k < ARRAY_LEN(rows[i].want) && rows[i].want[k]; k++)
+			if (!contains(&out, rows[i].want[k]))
+				fail_msg("row %zu: no %s in\n%.*s", i, rows[i].want[k],
+					SLICE_ARG(buf_slice(&out)));
+		if (contains(&out, rows[i].not_there))
+			fail_msg("row %zu: %s in\n%.*s", i, rows[i].not_there, SLICE_ARG(buf_slice(&out)));
+	}
+}
+
+/* The class of the status is that of the action, whatever was given; people are told what to do. */
+static void advises_by_status(void **state)
+{
+	static const struct {
+		enum dsn_action action;
+		const char *status, *line, *advice;
+	} rows[] = {
+		{ DSN_ACTION_FAILED, "5.1.1", "Status: 5.1.1\n", "no such address there" },
+		{ DSN_ACTION_FAILED, "5.1.10", "Status: 5.1.10\n", "takes no mail at all" },
+		{ DSN_ACTION_FAILED, "5.1.99", "Status: 5.1.99\n", "trouble is the recipient's address" },
+		{ DSN_ACTION_FAILED, "4.2.2", "Status: 5.2.2\n", "mailbox is full. Send" },
+		{ DSN_ACTION_FAILED, "5.2.1", "Status: 5.2.1\n", "only its owner" },
+		{ DSN_ACTION_FAILED, "5.3.4", "Status: 5.3.4\n", "too large" },
+		{ DSN_ACTION_FAILED, "5.4.7", "Status: 5.4.7\n", "as long as this host keeps mail" },
+		{ DSN_ACTION_FAILED, "5.6.7", "Status: 5.6.7\n", "letters beyond ASCII" },
+		{ DSN_ACTION_FAILED, "5.7.26", "Status: 5.7.26\n", "by its own rules" },
+		{ DSN_ACTION_FAILED, "", "Status: 5.0.0\n", "all that is known" },
+		{ DSN_ACTION_FAILED, "5", "Status: 5\n", "" },
+		{ DSN_ACTION_DELAYED, "4.7.1", "Status: 4.7.1\n", "see it a second time" },
+		{ DSN_ACTION_DELAYED, "5.4.1", "Status: 4.4.1\n", "cannot be reached for now" },
+		{ DSN_ACTION_DELAYED, "4.1.1", "Status: 4.1.1\n", "cannot be checked at" },
+		{ DSN_ACTION_DELAYED, "4.6.0", "Status: 4.6.0\n", "nothing for you to do" },
+		{ DSN_ACTION_DELIVERED, "2.1.5", "Status: 2.1.5\n", "does not mean that anyone has read it" },
+		{ DSN_ACTION_RELAYED, "2.0.0", "Status: 2.0.0\n", "sends no reports of success" },
+		{ DSN_ACTION_EXPANDED, "2.0.0", "Status: 2.0.0\n", "stands for several others" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dsn_recipient r = ordinary_recipient();
+		struct dsn_facts f = ordinary(&r, 1);
+		auto_buf struct buf out = BUF_INIT(100000);
+		static const enum dsn_kind kinds[] = { [DSN_ACTION_FAILED] = DSN_FAILURE,
+			[DSN_ACTION_DELAYED] = DSN_DELAY,
+			[DSN_ACTION_DELIVERED] = DSN_SUCCESS,
+			[DSN_ACTION_RELAYED] = DSN_SUCCESS,
+			[DSN_ACTION_EXPANDED] = DSN_SUCCESS };
+		r.action = rows[i].action;
+		r.status = slice_of(rows[i].status);
+		f.kind = kinds[r.action];
+		dsn_build(&f, &out);
+		if (!contains(&out, rows[i].line) || !contains(&out, rows[i].advice))
+			fail_msg("row %zu:\n%.*s", i, SLICE_ARG(buf_slice(&out)));
+	}
+}
+
+static void gives_postmaster_the_whole(void **state)
 {
 	struct dsn_recipient r = ordinary_recipient();
 	struct dsn_facts f = ordinary(&r, 1);
 	auto_buf struct buf out = BUF_INIT(100000);
 
 	(void)state;
-	f.original = SLICE("Subject: x\n\n\xe4\n"); /* Latin-1, without SMTPUTF8 */
+	f.kind = DSN_POSTMASTER;
 	dsn_build(&f, &out);
-	assert_true(contains(&out,
-		"Content-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nSubject: x\n\n\xe4\n"));
-	assert_true(contains(
-		&out, "boundary=\"000000000000002.1582107036\"\nContent-Transfer-Encoding: 8bit\n\n"));
-	buf_clear(&out);
-	r.address = SLICE("gr\xc3\xbc\xc3\x9f"
-			  "e@far.test");
-	r.orcpt = SLICE("utf-8;gr\xc3\xbc@x");
-	f.smtputf8 = true;
+	assert_true(contains(&out, "Subject: Postmaster Copy: Undelivered Mail\n"));
+	assert_true(contains(&out, "Auto-Submitted: auto-generated\n"));
+	assert_true(contains(&out, "Content-Type: message/rfc822\n\nSubject: x\n\nbody\n"));
+	assert_false(contains(&out, "typing")); /* advice is for senders */
+}
+
+static void refers_to_the_original(void **state)
+{
+	static const struct {
+		const char *original;
+		bool is_quoted;
+	} rows[] = {
+		{ "Message-ID: <a@b>\n\nx\n", true },
+		{ "message-id:\n <a@b>\n\nx\n", true },
+		{ "Message-ID: a@b\n\nx\n", false },
+		{ "Message-ID: <a b@c>\n\nx\n", false },
+		{ "Message-ID: <a@b>\n <c@d>\n\nx\n", false },
+		{ "Message-ID: <\xc3\xbc@b>\n\nx\n", false },
+		{ "S: x\n\nMessage-ID: <a@b>\n", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct dsn_recipient r = ordinary_recipient();
+		struct dsn_facts f = ordinary(&r, 1);
+		auto_buf struct buf out = BUF_INIT(100000);
+		f.original = slice_of(rows[i].original);
+		dsn_build(&f, &out);
+		if (contains(&out, "\nIn-Reply-To: <a@b>\nReferences: <a@b>\nMIME-") != rows[i].is_quoted ||
+			contains(&out, "References:") != rows[i].is_quoted)
+			fail_msg("row %zu:\n%.*s", i, SLICE_ARG(buf_slice(&out)));
+	}
+}
+
+/* A host may say what it likes, as long as it likes. */
+static void breaks_long_words(void **state)
+{
+	struct dsn_recipient r = ordinary_recipient();
+	struct dsn_facts f = ordinary(&r, 1);
+	auto_buf struct buf out = BUF_INIT(100000), words = BUF_INIT(10000);
+	struct slice rest, line;
+
+	(void)state;
+	for (int i = 0; i < 1500; i++)
+		buf_append_str(&words, "\xc3\xbc");
+	r.reason = r.said = buf_slice(&words);
 	dsn_build(&f, &out);
-	assert_true(contains(&out, "Content-Type: message/global-delivery-status\n"));
-	assert_true(contains(&out, "Content-Type: message/global\n"));
-	assert_true(contains(&out,
-		"Final-Recipient: utf-8; gr\xc3\xbc\xc3\x9f"
-		"e@far.test\n"));
-	assert_true(contains(&out, "Original-Recipient: utf-8; gr\xc3\xbc@x\n"));
+	assert_true(contains(&out, "\xc3\xbc\n    \xc3\xbc"));
+	rest = buf_slice(&out);
+	while (slice_next_line(&rest, &line))
+		assert_true(line.len <= 998);
 }
 
 static void cannot_be_forged(void **state)
@@ -220,7 +389,8 @@ static void cannot_be_forged(void **state)
 
 	(void)state;
 	r.reason = SLICE("550 a\r\nAction: delivered\n\n--000000000000002.1582107036--");
-	r.remote_mta = SLICE("mx\nX: y");
+	r.said = SLICE("550 a\nAction: delivered");
+	r.remote_mta = SLICE("mx\nX: y[1]");
 	r.orcpt = SLICE("rfc822;a+0AAction:+20relayed");
 	f.to = SLICE("a@b\nBcc: c@d");
 	f.sender = SLICE("\"a\nb\"@c");
@@ -241,12 +411,14 @@ static void works_with_little(void **state)
 			.orcpt = SLICE_EMPTY,
 			.status = SLICE_EMPTY,
 			.reason = SLICE_EMPTY,
+			.said = SLICE_EMPTY,
 			.remote_mta = SLICE_EMPTY },
 		{ .address = SLICE("b"),
 			.original = SLICE("c"),
 			.orcpt = SLICE_EMPTY,
 			.status = SLICE("5.3.0"),
-			.reason = SLICE("no space"),
+			.reason = SLICE("the command said: no space"),
+			.said = SLICE("no space"),
 			.diagnostic = DSN_DIAGNOSTIC_UNIX,
 			.remote_mta = SLICE_EMPTY },
 	};
@@ -258,7 +430,9 @@ static void works_with_little(void **state)
 	dsn_build(&f, &out);
 	assert_true(buf_ok(&out));
 	assert_true(contains(&out, "<a>: no further reason was given\n"));
-	assert_true(contains(&out, "<b> (sent to <c>): the command said: no space\n"));
+	assert_true(contains(&out, "<b> (you wrote to <c>): the command said: no space\n"));
+	assert_true(contains(&out, "nothing of it is returned"));
+	assert_false(contains(&out, "rfc822\n"));
 	assert_true(contains(&out, "Diagnostic-Code: x-unix; no space\n"));
 	assert_true(contains(&out, "Original-Recipient: rfc822; c\n"));
 	assert_false(contains(&out, "Original-Envelope-Id"));
@@ -273,7 +447,11 @@ int main(void)
 		cmocka_unit_test(builds_a_bounce),
 		cmocka_unit_test(differs_by_kind),
 		cmocka_unit_test(obeys_ret_and_size),
-		cmocka_unit_test(labels_8bit_and_utf8),
+		cmocka_unit_test(labels_what_is_not_ascii),
+		cmocka_unit_test(advises_by_status),
+		cmocka_unit_test(gives_postmaster_the_whole),
+		cmocka_unit_test(refers_to_the_original),
+		cmocka_unit_test(breaks_long_words),
 		cmocka_unit_test(cannot_be_forged),
 		cmocka_unit_test(works_with_little),
 	};

@@ -102,6 +102,10 @@ static void makes_text_safe(void **state)
 		{ { " a\r\nBcc: x\n", 11 }, "a  Bcc: x" },
 		{ { "a\0b\x7f", 4 }, "a b " },
 		{ { "gr\xc3\xbc\xc3\x9f \xff\xc3", 9 }, "gr\xc3\xbc\xc3\x9f ??" },
+		{ { "a\xc2\x9b"
+		    "31mb",
+			  7 },
+			"a 31mb" }, /* a control that terminals obey */
 		{ { "", 0 }, "" },
 	};
 	(void)state;

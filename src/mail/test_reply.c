@@ -184,6 +184,52 @@ static void describes(void **state)
 	reply_deinit(&r);
 }
 
+static void quotes_and_finds_again(void **state)
+{
+	static const struct {
+		const char *text, *host, *reply; /* host NULL: nobody is quoted */
+	} rows[] = {
+		{ "host mx.x[192.0.2.1] said: 550 5.1.1 no (in reply to RCPT TO command)", "mx.x[192.0.2.1]",
+			"550 5.1.1 no" },
+		{ "gave up after 3 attempts in 5 seconds: host mx said: 450 later (in reply to DATA command)",
+			"mx", "450 later" },
+		{ "host mx said: 550 cut short (in reply to RC", "mx", "550 cut short (in reply to RC" },
+		{ "host mx said: 550 a (in reply to b) host z said: 250 c (in reply to MAIL FROM command)",
+			"mx", "550 a (in reply to b) host z said: 250 c" },
+		{ "host mx said: 550 (policy)", "mx", "550 (policy)" },
+		{ "host mx said: 421", "mx", "421" },
+		{ "connect to mx[192.0.2.1]:25: Connection refused", NULL, NULL },
+		{ "lost connection with host mx", NULL, NULL },
+		{ "someone said: 550 no", NULL, NULL },
+		{ "host  said: 550 no", NULL, NULL },
+		{ "host mx said: no", NULL, NULL },
+		{ " said: 550", NULL, NULL },
+		{ "", NULL, NULL },
+	};
+	auto_buf struct buf out = BUF_INIT(2000);
+	struct slice in = SLICE("550 5.1.1 no (in reply to x)\r\n"), host, reply;
+	struct reply r = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool found = reply_unquote(slice_of(rows[i].text), &host, &reply);
+		if (found != (rows[i].host != NULL))
+			fail_msg("row %zu", i);
+		if (!found)
+			continue;
+		assert_slice_equal(host, slice_of(rows[i].host));
+		assert_slice_equal(reply, slice_of(rows[i].reply));
+	}
+	reply_init(&r);
+	assert_int_equal(reply_read(&r, &in), REPLY_DONE);
+	reply_quote(&r, SLICE("mx"), "RCPT TO command", &out);
+	assert_slice_equal(buf_slice(&out),
+		SLICE("host mx said: 550 5.1.1 no (in reply to x) (in reply to RCPT TO command)"));
+	assert_true(reply_unquote(buf_slice(&out), &host, &reply));
+	assert_slice_equal(reply, SLICE("550 5.1.1 no (in reply to x)"));
+	reply_deinit(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +239,7 @@ int main(void)
 		cmocka_unit_test(reads_trickles),
 		cmocka_unit_test(is_bounded),
 		cmocka_unit_test(describes),
+		cmocka_unit_test(quotes_and_finds_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,9 +186,7 @@ static void over(struct session *s, const struct reply *reply)
 
 void dialogue_describe(const struct session *s, const struct reply *reply, struct buf *out)
 {
-	buf_printf(out, "host %.*s said: ", SLICE_ARG(buf_slice(&s->host_name)));
-	reply_describe(reply, out);
-	buf_printf(out, " (in reply to %s)", script[s->phase].command);
+	reply_quote(reply, buf_slice(&s->host_name), script[s->phase].command, out);
 }
 
 void dialogue_confused(struct session *s, const char *what)
