@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "ipc/role.h"
+#include "mail/dsn.h"
 #include "queue/message.h"
 
 struct queue {
@@ -53,6 +54,7 @@ void recipient_deferred(struct message *m, struct recipient *r); /* status and r
 void recipient_postponed(
 	struct message *m, struct recipient *r); /* what had to be told could not be: later again */
 void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state); /* no report */
+void recipient_record(struct message *m, struct recipient *r); /* as it stands now, on disk too */
 
 /* ---- priority.c ---- */
 /* content: its beginning, with the header section. */
@@ -100,12 +102,36 @@ void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd);
 void scheduler_result(struct channel *ch, const union msg_any *m, int *fd);
 void scheduler_done(struct channel *ch, const union msg_any *m, int *fd);
 
-/* ---- report.c: bounces, delay warnings, log lines ---- */
+/* ---- report.c: bounces, delay warnings, success reports, log lines ---- */
+void report_init(void);
 /* Tells of all FAILED recipients; each is recorded when what tells of it is on disk. */
 void report_failures(struct message *m);
-void report_delay(struct message *m, struct recipient *r);
-void report_success(struct message *m, struct recipient *r, enum job_outcome how);
+/* Warns, when the mail is old enough, of those WAITING that nobody was warned of yet. */
+void report_delays(struct message *m);
+/* True: its success is told, then recorded, both in the next turn of the loop, when m is also settled. */
+MUST_USE bool report_success(struct message *m, struct recipient *r, enum job_outcome how);
+void report_flush(void); /* those successes now */
+/* r becomes several (is_list: the members of one with an owner); before that is recorded. */
+void report_expansion(struct message *m, const struct recipient *r, bool is_list);
 void report_log(const struct message *m, const struct recipient *r, const char *what, const char *words);
+
+/* ---- report_mail.c: one report as a message ---- */
+#define REPORT_PROTOCOL "internal"		     /* of messages that the queue makes */
+typedef void (*report_done)(void *user, int result); /* 0: it is on disk; negative errno */
+struct report {
+	enum dsn_kind kind;
+	struct slice to; /* copied */
+	bool is_owners;	 /* to a list's owner: nothing of what the sender asked for counts */
+	const struct dsn_recipient *rcpts;
+	size_t n_rcpts;
+	uint32_t flags;	  /* of the message */
+	report_done done; /* or NULL; never called when report_send() fails */
+	void *user;
+};
+void report_fill(const struct message *m, const struct recipient *r, enum dsn_action action,
+	struct dsn_recipient *out);
+/* 0: under way, and in the log before whatever is recorded after this call. -EINVAL: no address. */
+MUST_USE int report_send(struct message *about, const struct report *report);
 
 /* ---- intake.c, drop_intake.c: mail that comes in ---- */
 void intake_peer(struct channel *ch);

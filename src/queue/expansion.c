@@ -88,28 +88,38 @@ static void expansion_free(struct expansion *x)
 	mem_free(x);
 }
 
-/* Each leaf inherits what the sender asked for; a list's members do not tell the sender of success (RFC
- * 3461 5.2.7). */
-static void fill_recipient(const struct message *m, uint32_t parent, const struct leaf *leaf,
+/* Which reports a leaf still owes the sender. An address that stands for one other hands on all that was
+ * asked for (RFC 3461 5.2.7.2). Where there are several, success has been told of the address itself (5.2.7.3
+ * c). A list's members owe the sender nothing: they are the owner's (5.2.7.1). */
+static uint8_t leaf_notify(const struct recipient *r, const struct leaf *leaf, bool is_alone)
+{
+	if (leaf->owner.len)
+		return 0;
+	if (is_alone)
+		return r->notify;
+	return r->notify == SPOOL_NOTIFY_SUCCESS ? SPOOL_NOTIFY_NEVER /* nothing else was asked for */
+						 : (uint8_t)(r->notify & ~SPOOL_NOTIFY_SUCCESS);
+}
+
+static void fill_recipient(const struct message *m, const struct expansion *x, const struct leaf *leaf,
 	struct slice trail, bool by_alias, struct spool_recipient *out)
 {
+	uint32_t parent = x->rcpt;
 	const struct recipient *r = &m->rcpts[parent];
 	bool has_owner = leaf->owner.len > 0 || r->has_reverse_path;
 
 	*out = (struct spool_recipient){
 		.forward_path = leaf->address,
 		.original = r->original,
-		.orcpt = r->orcpt,
+		.orcpt = leaf->owner.len ? SLICE_EMPTY : r->orcpt,
 		.reverse_path = leaf->owner.len ? leaf->owner : r->reverse_path,
 		.has_reverse_path = has_owner,
 		.trail = trail,
 		.parent = parent,
-		.notify = (uint8_t)(r->notify & ~SPOOL_NOTIFY_SUCCESS),
+		.notify = leaf_notify(r, leaf, x->leaves.n == 1),
 		.progress = { .status = leaf->status, .reason = leaf->reason },
 		.flags = leaf->flags & (RCPT_NO_ALIAS | RCPT_NO_FORWARD),
 	};
-	if (r->notify == SPOOL_NOTIFY_SUCCESS)
-		out->notify = SPOOL_NOTIFY_NEVER; /* nothing else was asked for */
 	if ((leaf->kind == LEAF_DEFER || leaf->kind == LEAF_FAIL) && slice_eq(leaf->address, r->forward_path))
 		out->flags |= RECIPIENT_VERDICT; /* asking again would expand the whole list again */
 	if (by_alias && leaf->kind == LEAF_USER)
@@ -156,6 +166,19 @@ static void expansion_done(void *user, int result)
 	router_want(m);
 }
 
+/* Its own success: as a list that all leaves belong to, or as several addresses. One other is no end. */
+static void tell_success(struct message *m, const struct recipient *r, const struct leaves *l)
+{
+	size_t n_owned = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n_owned += l->at[i].owner.len > 0;
+	if (n_owned == l->n)
+		report_expansion(m, r, true);
+	else if (l->n > 1)
+		report_expansion(m, r, false);
+}
+
 void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user)
 {
 	struct expansion *x = mem_new(sizeof(*x));
@@ -169,8 +192,9 @@ void queue_expand(struct message *m, struct recipient *r, struct leaves *l, stru
 	for (size_t i = 0; i < x->leaves.n; i++) {
 		x->trails[i] = forward_trail(r, &x->leaves.at[i], by_user);
 		fill_recipient(
-			m, x->rcpt, &x->leaves.at[i], slice_of(x->trails[i]), by_user.len == 0, &x->rcpts[i]);
+			m, x, &x->leaves.at[i], slice_of(x->trails[i]), by_user.len == 0, &x->rcpts[i]);
 	}
+	tell_success(m, r, &x->leaves);
 	recipient_stage(m, r, STAGE_RECORDING);
 	spool_expand(queue.spool, &m->entry, x->rcpt, x->rcpts, x->leaves.n, expansion_done, x);
 }

@@ -238,9 +238,11 @@ void queue_settle(struct message *m)
 {
 	if (queue.is_stopping)
 		return; /* the spool takes no more; the next start goes on from what it has */
-	if (m->live && m->live->n_in[STAGE_FAILED] && !m->live->n_in[STAGE_ROUTING] &&
-		!m->live->n_in[STAGE_ACTIVE])
-		report_failures(m); /* those that fail together are told together */
+	if (m->live && !m->live->n_in[STAGE_ROUTING] && !m->live->n_in[STAGE_ACTIVE]) { /* told together */
+		if (m->live->n_in[STAGE_FAILED])
+			report_failures(m);
+		report_delays(m);
+	}
 	if (m->live && (message_n_moving(m) || m->live->n_jobs || m->live->n_reports))
 		return;
 	if (message_n_open(m) == 0 || m->is_deleted) {
@@ -257,7 +259,7 @@ void queue_settle(struct message *m)
 
 /* ---- what became of a recipient ---- */
 
-static void record(struct message *m, struct recipient *r)
+void recipient_record(struct message *m, struct recipient *r)
 {
 	struct spool_progress p;
 
@@ -271,7 +273,7 @@ void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_st
 {
 	r->state = state;
 	recipient_stage(m, r, STAGE_DONE);
-	record(m, r);
+	recipient_record(m, r);
 }
 
 static void count_attempt(struct recipient *r)
@@ -289,9 +291,8 @@ void recipient_delivered(struct message *m, struct recipient *r, enum job_outcom
 	count_attempt(r);
 	queue.n_delivered++;
 	report_log(m, r, "sent", NULL);
-	if (r->notify & SPOOL_NOTIFY_SUCCESS && how != JOB_RELAYED_DSN)
-		report_success(m, r, how);
-	recipient_finish(m, r, SPOOL_RCPT_DELIVERED);
+	if (!report_success(m, r, how))
+		recipient_finish(m, r, SPOOL_RCPT_DELIVERED);
 }
 
 void recipient_failed(struct message *m, struct recipient *r)
@@ -340,24 +341,17 @@ void recipient_postponed(struct message *m, struct recipient *r)
 {
 	r->next_attempt_us = clock_wall_us() + retry_delay_us(r->attempts);
 	recipient_stage(m, r, STAGE_WAITING);
-	record(m, r);
+	recipient_record(m, r);
 }
 
 void recipient_deferred(struct message *m, struct recipient *r)
 {
-	const struct config *c = queue.rp->config;
-
 	count_attempt(r);
 	queue.n_deferred++;
 	report_log(m, r, "deferred", NULL);
 	if (has_expired(m, r)) {
 		expire(m, r);
 		return;
-	}
-	if (c->queue_delay_warning && message_age_s(m) > c->queue_delay_warning &&
-		!(r->progress_flags & PROGRESS_DELAY_TOLD)) {
-		r->progress_flags |= PROGRESS_DELAY_TOLD;
-		report_delay(m, r);
 	}
 	recipient_postponed(m, r);
 }

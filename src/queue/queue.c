@@ -186,6 +186,7 @@ static int queue_after_jail(struct role_process *rp)
 	message_memory_init(SIZE_MAX);
 	router_init();
 	scheduler_init();
+	report_init();
 	CHECK(uv_timer_init(rp->loop, &id_timer) == 0);
 	life_init();
 	/* The queue of a supervisor that was killed has the lock until its last write has returned. */
@@ -262,6 +263,7 @@ static void on_spool_closed(void *user)
 static void queue_on_stop(struct role_process *rp)
 {
 	(void)rp;
+	report_flush();
 	queue.is_stopping = true;
 	for (unsigned i = 0; i < ROLE_MAX_INSTANCES; i++)
 		if (role_peer(rp, ROLE_SMTPD, i))

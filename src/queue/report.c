@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * report.c - what people are told: log lines, bounces, delay warnings, success reports; see core.h
+ * report.c - what people are told, and who: log lines, bounces, delay warnings, success reports; see core.h
  *
- * A bounce is a message of its own from the null reverse-path, committed before the failure it tells of is
- * recorded. Mail from the null reverse-path is never answered (RFC 5321 4.5.5): its failure goes to
- * postmaster, and when that fails too, to the log alone.
+ * What happens to several recipients of a mail together is told together, to each reverse-path by itself.
+ * A report is committed before the result that it tells of is recorded, so that a crash at worst repeats it.
+ * Mail from the null reverse-path is never answered (RFC 5321 4.5.5): its failure goes to
+ * queue.double_bounce_to, and when that fails too, to the log alone.
  */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "mail/address.h"
-#include "mail/dsn.h"
 #include "mail/queue_id.h"
 #include "queue/core.h"
 
-#define REPORT_PROTOCOL "internal" /* of messages that this file makes */
-#define DSN_BYTES (64 * 1024 * 1024)
 #define FLAG_DOUBLE_BOUNCE                                                                                   \
 	(1u << 17) /* of a message: tells postmaster of a bounce that could not be delivered */
 
@@ -49,147 +47,24 @@ void report_log(const struct message *m, const struct recipient *r, const char *
 		SLICE_ARG(words ? slice_of(words) : r->reason));
 }
 
-/* ---- building ---- */
+/* ---- failures ---- */
 
-struct report {
-	struct message *about;
-	uint32_t *rcpts; /* whose failure is recorded when the report is on disk; NULL for other kinds */
-	size_t n_rcpts;
-	struct message *m; /* the report itself */
+/* One report of failures: whose results are recorded when it is on disk. */
+struct failures {
+	struct message *m;
+	uint32_t *rcpts;
+	struct dsn_recipient *facts;
+	size_t n;
+	struct slice sender;
+	bool is_owners;
 };
 
-static void fill_dsn_recipient(
-	const struct message *m, const struct recipient *r, enum dsn_action action, struct dsn_recipient *out)
+static void failures_free(struct failures *f)
 {
-	bool by_remote = r->leaf == LEAF_REMOTE && r->remote.len;
-	uint64_t left_s =
-		queue.rp->config->queue_lifetime - MIN(queue.rp->config->queue_lifetime, message_age_s(m));
-
-	*out = (struct dsn_recipient){
-		.address = r->forward_path,
-		.original = slice_eq(r->original, r->forward_path) ? SLICE_EMPTY : r->original,
-		.orcpt = r->orcpt,
-		.action = action,
-		.status = r->status,
-		.reason = r->reason,
-		.diagnostic = by_remote ? DSN_DIAGNOSTIC_SMTP : DSN_DIAGNOSTIC_POSTRIDER,
-		.remote_mta = by_remote ? slice_first(r->remote, slice_find(r->remote, '[')) : SLICE_EMPTY,
-		.retry_until_s = action == DSN_ACTION_DELAYED ? clock_wall_s() + (int64_t)left_s : 0,
-	};
+	mem_free(f->rcpts);
+	mem_free(f->facts);
+	mem_free(f);
 }
-
-/* The start of the original, as much as the settings let a report quote (its header is whole within
- * LIMIT_HEADER). */
-static void read_original(struct message *m, struct buf *to)
-{
-	size_t max = (size_t)queue.rp->config->queue_bounce_size + LIMIT_HEADER;
-
-	if (spool_content_read(queue.spool, &m->entry, 0, max, to) < 0)
-		buf_clear(to); /* the report goes without it */
-}
-
-static void on_report_done(void *user, int result)
-{
-	struct report *p = user;
-	struct message *about = p->about;
-
-	if (result < 0) {
-		log_error("a report could not be written: %s", strerror(-result));
-		message_free(&p->m);
-	} else {
-		queue_accepted(take_ptr(&p->m));
-	}
-	for (size_t i = 0; i < p->n_rcpts; i++) {
-		struct recipient *r = &about->rcpts[p->rcpts[i]];
-		if (result == 0)
-			recipient_finish(about, r, SPOOL_RCPT_FAILED);
-		else /* not told: try all of it again later */
-			recipient_postponed(about, r);
-	}
-	if (p->rcpts) {
-		about->live->n_reports--;
-		queue_settle(about);
-	}
-	mem_free(p->rcpts);
-	mem_free(p);
-}
-
-/* Commits text as a message from <> to `to`. 0, or negative errno: p is the caller's then. */
-static int report_commit(struct report *p, struct slice to, struct slice text, uint64_t id, uint32_t flags)
-{
-	auto_buf struct buf trail = BUF_INIT(2 * LIMIT_PATH);
-	struct spool_message *content = NULL;
-	struct address a;
-	int r;
-
-	if (address_parse(to, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) != ADDRESS_OK)
-		return -EINVAL;
-	address_canonical(&a, slice_of(queue.rp->config->main_origin), &trail);
-	const struct spool_recipient rcpt = {
-		.forward_path = buf_slice(&trail),
-		.original = to,
-		.trail = buf_slice(&trail),
-		.notify = SPOOL_NOTIFY_NEVER,
-	};
-	const struct spool_envelope env = {
-		.id = id,
-		.arrival_us = clock_wall_us(),
-		.body_type = SPOOL_BODY_8BITMIME,
-		.protocol = SLICE(REPORT_PROTOCOL),
-		.flags = flags,
-	};
-	r = spool_message_new(queue.spool, text.len, &content);
-	if (r == 0)
-		r = spool_message_append(content, text);
-	if (r < 0) {
-		spool_message_abort(&content);
-		return r;
-	}
-	p->m = message_new(&env, &rcpt, 1);
-	if (!p->m) {
-		spool_message_abort(&content);
-		return -ENOMEM;
-	}
-	spool_message_commit(content, &p->m->entry, &env, &rcpt, 1, on_report_done, p);
-	return 0;
-}
-
-static int report_send(struct report *p, enum dsn_kind kind, struct slice to,
-	const struct dsn_recipient *rcpts, size_t n, uint32_t flags)
-{
-	auto_buf struct buf original = BUF_INIT(queue.rp->config->queue_bounce_size + 2 * LIMIT_HEADER);
-	auto_buf struct buf text = BUF_INIT(DSN_BYTES);
-	struct message *m = p->about;
-	struct spool_envelope env;
-	message_envelope(m, &env);
-	struct dsn_facts facts = {
-		.kind = kind,
-		.host = slice_of(queue.rp->config->main_host_name),
-		.origin = slice_of(queue.rp->config->main_origin),
-		.to = to,
-		.queue_id = queue_new_id(),
-		.original_queue_id = m->entry.id,
-		.sender = env.reverse_path,
-		.envid = env.envid,
-		.arrival_s = (int64_t)(m->arrival_us / 1000000),
-		.now_s = clock_wall_s(),
-		.ret = kind == DSN_FAILURE ? (enum ret)m->ret : RET_HDRS,
-		.original_max = (size_t)queue.rp->config->queue_bounce_size,
-		.original_size = m->entry.content_bytes,
-		.smtputf8 = m->smtputf8,
-		.recipients = rcpts,
-		.n_recipients = n,
-	};
-
-	if (facts.queue_id == 0)
-		return -ENOSPC;
-	read_original(m, &original);
-	facts.original = buf_slice(&original);
-	dsn_build(&facts, &text);
-	return buf_ok(&text) ? report_commit(p, to, buf_slice(&text), facts.queue_id, flags) : -EFBIG;
-}
-
-/* ---- failures ---- */
 
 /* NOTIFY=NEVER is the sender's wish; on reports of our own it only keeps other hosts quiet. */
 static bool may_tell(const struct message *m, const struct recipient *r)
@@ -201,27 +76,36 @@ static bool may_tell(const struct message *m, const struct recipient *r)
 		slice_eq(env.protocol, SLICE(REPORT_PROTOCOL));
 }
 
-/* The FAILED recipients that share the first one's reverse-path: one report. */
-static size_t collect_failures(
-	struct message *m, uint32_t *rcpts, struct dsn_recipient *facts, struct slice *sender_out)
+/* A list's owner is told apart from the sender, also when they are the same person: what the sender asked for
+ * is not for the list's reports (RFC 3461 5.2.7.1). */
+static bool have_one_sender(const struct message *m, const struct recipient *a, const struct recipient *b)
 {
-	const struct recipient *first = NULL;
-	size_t n = 0;
+	return a->has_reverse_path == b->has_reverse_path &&
+		slice_eq(recipient_reverse_path(m, a), recipient_reverse_path(m, b));
+}
 
+/* The FAILED recipients that share the first one's reverse-path. There is one. */
+static struct failures *failures_take(struct message *m)
+{
+	struct failures *f = mem_new(sizeof(*f));
+	const struct recipient *first = NULL;
+
+	f->m = m;
+	f->rcpts = mem_new_array(m->live->n_in[STAGE_FAILED], sizeof(*f->rcpts));
+	f->facts = mem_new_array(m->live->n_in[STAGE_FAILED], sizeof(*f->facts));
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
 		const struct recipient *r = &m->rcpts[i];
-		if (r->stage != STAGE_FAILED)
+		if (r->stage != STAGE_FAILED || (first && !have_one_sender(m, r, first)))
 			continue;
 		if (!first)
 			first = r;
-		if (!slice_eq(recipient_reverse_path(m, r), recipient_reverse_path(m, first)))
-			continue;
-		rcpts[n] = i;
-		fill_dsn_recipient(m, r, DSN_ACTION_FAILED, &facts[n++]);
+		f->rcpts[f->n] = i;
+		report_fill(m, r, DSN_ACTION_FAILED, &f->facts[f->n++]);
 	}
-	if (first)
-		*sender_out = recipient_reverse_path(m, first);
-	return n;
+	CHECK(first);
+	f->sender = recipient_reverse_path(m, first);
+	f->is_owners = first->has_reverse_path;
+	return f;
 }
 
 static void finish_silent(struct message *m)
@@ -231,82 +115,226 @@ static void finish_silent(struct message *m)
 			recipient_finish(m, &m->rcpts[i], SPOOL_RCPT_FAILED);
 }
 
-static void finish_untold(struct message *m, const uint32_t *rcpts, size_t n, const char *why)
+static void finish_untold(struct failures *f, const char *why)
 {
-	for (size_t i = 0; i < n; i++) {
-		report_log(m, &m->rcpts[rcpts[i]], "bounced", why);
-		recipient_finish(m, &m->rcpts[rcpts[i]], SPOOL_RCPT_FAILED);
+	for (size_t i = 0; i < f->n; i++) {
+		report_log(f->m, &f->m->rcpts[f->rcpts[i]], "bounced", why);
+		recipient_finish(f->m, &f->m->rcpts[f->rcpts[i]], SPOOL_RCPT_FAILED);
 	}
+	failures_free(f);
 }
 
-/* One report to the sender, or, when that is null, to postmaster. Takes rcpts. */
-static void report_group(
-	struct message *m, uint32_t *rcpts, const struct dsn_recipient *facts, size_t n, struct slice sender)
+static void on_failures_told(void *user, int result)
 {
-	struct report *p = mem_new(sizeof(*p));
+	struct failures *f = user;
+
+	for (size_t i = 0; i < f->n; i++) {
+		struct recipient *r = &f->m->rcpts[f->rcpts[i]];
+		if (result == 0)
+			recipient_finish(f->m, r, SPOOL_RCPT_FAILED);
+		else /* not told: try all of it again later */
+			recipient_postponed(f->m, r);
+	}
+	f->m->live->n_reports--;
+	queue_settle(f->m);
+	failures_free(f);
+}
+
+static bool is_address(struct slice path)
+{
+	struct address a;
+
+	return address_parse(path, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) == ADDRESS_OK;
+}
+
+/* To the sender, or, when there is none that could be told, to whom double bounces go. */
+static void failures_tell(struct failures *f)
+{
+	bool is_double = !is_address(f->sender);
+	const struct report report = {
+		.kind = is_double ? DSN_POSTMASTER : DSN_FAILURE,
+		.to = is_double ? slice_of(queue.rp->config->queue_double_bounce_to) : f->sender,
+		.is_owners = f->is_owners && !is_double,
+		.rcpts = f->facts,
+		.n_rcpts = f->n,
+		.flags = is_double ? FLAG_DOUBLE_BOUNCE : 0,
+		.done = on_failures_told,
+		.user = f,
+	};
 	int r;
 
-	p->about = m;
-	p->rcpts = rcpts;
-	p->n_rcpts = n;
-	for (size_t i = 0; i < n; i++)
-		recipient_stage(m, &m->rcpts[rcpts[i]], STAGE_REPORTING);
-	m->live->n_reports++;
-	r = sender.len ? report_send(p, DSN_FAILURE, sender, facts, n, 0)
-		       : report_send(p, DSN_POSTMASTER, SLICE("postmaster"), facts, n, FLAG_DOUBLE_BOUNCE);
+	if (report.to.len == 0) {
+		finish_untold(f, "its sender cannot be told, and queue.double_bounce_to is empty");
+		return;
+	}
+	for (size_t i = 0; i < f->n; i++)
+		recipient_stage(f->m, &f->m->rcpts[f->rcpts[i]], STAGE_REPORTING);
+	f->m->live->n_reports++;
+	r = report_send(f->m, &report);
 	if (r == 0)
 		return;
-	m->live->n_reports--;
-	if (r == -EINVAL)
-		finish_untold(m, rcpts, n, "the sender's address is not valid; nobody is told");
-	for (size_t i = 0; r != -EINVAL && i < n; i++)
-		recipient_postponed(m, &m->rcpts[rcpts[i]]);
-	mem_free(p->rcpts);
-	mem_free(p);
+	f->m->live->n_reports--;
+	if (r == -EINVAL) {
+		finish_untold(f, "queue.double_bounce_to is not a valid address; nobody is told");
+		return;
+	}
+	for (size_t i = 0; i < f->n; i++)
+		recipient_postponed(f->m, &f->m->rcpts[f->rcpts[i]]);
+	failures_free(f);
 }
 
 void report_failures(struct message *m)
 {
-	auto_free struct dsn_recipient *facts = mem_new_array(m->n_rcpts, sizeof(*facts));
-
 	finish_silent(m);
 	while (m->live->n_in[STAGE_FAILED]) { /* each turn takes one reverse-path's */
-		auto_free uint32_t *rcpts = mem_new_array(m->n_rcpts, sizeof(*rcpts));
-		struct slice sender = SLICE_EMPTY;
-		size_t n = collect_failures(m, rcpts, facts, &sender);
+		struct failures *f = failures_take(m);
 		if (m->flags & FLAG_DOUBLE_BOUNCE)
-			finish_untold(m, rcpts, n, "postmaster cannot be reached; nobody is told");
+			finish_untold(f, "queue.double_bounce_to cannot be reached; nobody is told");
 		else
-			report_group(m, take_ptr(&rcpts), facts, n, sender);
+			failures_tell(f);
 	}
 }
 
-/* ---- delays and successes: told if it can be, nothing depends on them ---- */
+/* ---- what is told if it can be: nothing depends on it ---- */
 
-static void report_one(struct message *m, struct recipient *r, enum dsn_kind kind, enum dsn_action action)
+static void tell(struct message *m, enum dsn_kind kind, const struct recipient *first,
+	const struct dsn_recipient *rcpts, size_t n)
 {
-	struct slice sender = recipient_reverse_path(m, r);
-	struct dsn_recipient facts;
-	struct report *p;
+	const struct report report = {
+		.kind = kind,
+		.to = recipient_reverse_path(m, first),
+		.is_owners = first->has_reverse_path,
+		.rcpts = rcpts,
+		.n_rcpts = n,
+	};
 
-	if (sender.len == 0 || queue.is_stopping) /* the spool takes no mail then */
-		return;
-	fill_dsn_recipient(m, r, action, &facts);
-	p = mem_new(sizeof(*p));
-	p->about = m;
-	if (report_send(p, kind, sender, &facts, 1, 0) < 0) {
+	if (report_send(m, &report) < 0)
 		log_warning("%s: the sender could not be told", queue_id_format(m->entry.id).at);
-		mem_free(p);
+}
+
+static bool may_tell_sender(const struct message *m, const struct recipient *r)
+{
+	return recipient_reverse_path(m, r).len && !queue.is_stopping; /* the spool takes no mail then */
+}
+
+/* ---- delays ---- */
+
+static bool is_to_be_warned(const struct message *m, const struct recipient *r)
+{
+	return r->stage == STAGE_WAITING && !(r->progress_flags & PROGRESS_DELAY_TOLD) &&
+		(r->notify == 0 || r->notify & SPOOL_NOTIFY_DELAY) && may_tell_sender(m, r);
+}
+
+/* One warning for all that share first's reverse-path. */
+static void tell_delays(struct message *m, uint32_t first)
+{
+	auto_free struct dsn_recipient *facts = mem_new_array(m->n_rcpts - first, sizeof(*facts));
+	size_t n = 0;
+
+	for (uint32_t i = first; i < m->n_rcpts; i++)
+		if (is_to_be_warned(m, &m->rcpts[i]) && have_one_sender(m, &m->rcpts[i], &m->rcpts[first]))
+			report_fill(m, &m->rcpts[i], DSN_ACTION_DELAYED, &facts[n++]);
+	tell(m, DSN_DELAY, &m->rcpts[first], facts, n);
+	for (uint32_t i = m->n_rcpts; i-- > first;) /* the first one last: the others are compared with it */
+		if (is_to_be_warned(m, &m->rcpts[i]) && have_one_sender(m, &m->rcpts[i], &m->rcpts[first])) {
+			m->rcpts[i].progress_flags |= PROGRESS_DELAY_TOLD;
+			recipient_record(m, &m->rcpts[i]);
+		}
+}
+
+void report_delays(struct message *m)
+{
+	uint64_t after_s = queue.rp->config->queue_delay_warning;
+
+	if (after_s == 0 || m->live->n_in[STAGE_WAITING] == 0 || message_age_s(m) <= after_s)
+		return;
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		if (is_to_be_warned(m, &m->rcpts[i]))
+			tell_delays(m, i);
+}
+
+/* ---- successes: gathered for one turn of the loop, since a job's results come together ---- */
+
+struct success {
+	struct list in_successes;
+	struct message *m; /* stays while one of its recipients is at STAGE_REPORTING */
+	uint32_t rcpt;
+	enum dsn_action action;
+};
+
+static struct {
+	struct list waiting; /* struct success */
+	uv_timer_t timer;
+} successes;
+
+/* All that go with the first one: told, then recorded. */
+static void tell_first_successes(void)
+{
+	struct success *first = list_first(&successes.waiting, struct success, in_successes);
+	struct message *m = first->m;
+	uint32_t first_rcpt = first->rcpt;
+	auto_free struct dsn_recipient *facts = mem_new_array(m->live->n_in[STAGE_REPORTING], sizeof(*facts));
+	auto_free uint32_t *rcpts = mem_new_array(m->live->n_in[STAGE_REPORTING], sizeof(*rcpts));
+	size_t n = 0;
+
+	list_for_each_safe (node, &successes.waiting) {
+		struct success *s = CONTAINER_OF(node, struct success, in_successes);
+		if (s->m != m || !have_one_sender(m, &m->rcpts[s->rcpt], &m->rcpts[first_rcpt]))
+			continue;
+		rcpts[n] = s->rcpt;
+		report_fill(m, &m->rcpts[s->rcpt], s->action, &facts[n++]);
+		list_remove(&s->in_successes);
+		mem_free(s);
 	}
+	tell(m, DSN_SUCCESS, &m->rcpts[first_rcpt], facts, n);
+	for (size_t i = 0; i < n; i++)
+		recipient_finish(m, &m->rcpts[rcpts[i]], SPOOL_RCPT_DELIVERED);
+	queue_settle(m);
 }
 
-void report_delay(struct message *m, struct recipient *r)
+void report_flush(void)
 {
-	if (r->notify == 0 || r->notify & SPOOL_NOTIFY_DELAY)
-		report_one(m, r, DSN_DELAY, DSN_ACTION_DELAYED);
+	while (!list_empty(&successes.waiting))
+		tell_first_successes();
 }
 
-void report_success(struct message *m, struct recipient *r, enum job_outcome how)
+static void on_successes(uv_timer_t *timer)
 {
-	report_one(m, r, DSN_SUCCESS, how == JOB_RELAYED ? DSN_ACTION_RELAYED : DSN_ACTION_DELIVERED);
+	(void)timer;
+	report_flush();
+}
+
+void report_init(void)
+{
+	list_init(&successes.waiting);
+	CHECK(uv_timer_init(queue.rp->loop, &successes.timer) == 0);
+}
+
+bool report_success(struct message *m, struct recipient *r, enum job_outcome how)
+{
+	struct success *s;
+
+	if (!(r->notify & SPOOL_NOTIFY_SUCCESS) || how == JOB_RELAYED_DSN || !may_tell_sender(m, r))
+		return false;
+	s = mem_new(sizeof(*s));
+	s->m = m;
+	s->rcpt = (uint32_t)(r - m->rcpts);
+	s->action = how == JOB_RELAYED ? DSN_ACTION_RELAYED : DSN_ACTION_DELIVERED;
+	list_push_back(&successes.waiting, &s->in_successes);
+	recipient_stage(m, r, STAGE_REPORTING);
+	CHECK(uv_timer_start(&successes.timer, on_successes, 0, 0) == 0);
+	return true;
+}
+
+void report_expansion(struct message *m, const struct recipient *r, bool is_list)
+{
+	struct dsn_recipient facts;
+
+	if (!(r->notify & SPOOL_NOTIFY_SUCCESS) || !may_tell_sender(m, r))
+		return;
+	report_fill(m, r, is_list ? DSN_ACTION_DELIVERED : DSN_ACTION_EXPANDED, &facts);
+	facts.status = SLICE("2.0.0");
+	facts.reason = is_list ? SLICE("the mailing list has it, and sends it to its members")
+			       : SLICE("the address stands for several others");
+	tell(m, DSN_SUCCESS, r, &facts, 1);
 }

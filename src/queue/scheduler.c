@@ -132,7 +132,8 @@ static bool can_share(const struct delivery *v, const struct recipient *r)
 {
 	const struct recipient *first = &v->m->rcpts[v->rcpts[0]];
 
-	return slice_eq(recipient_reverse_path(v->m, first), recipient_reverse_path(v->m, r));
+	return first->has_reverse_path == r->has_reverse_path &&
+		slice_eq(recipient_reverse_path(v->m, first), recipient_reverse_path(v->m, r));
 }
 
 void scheduler_add(struct message *m, struct recipient *r)
@@ -236,8 +237,8 @@ static void send_recipient(struct channel *ch, const struct delivery *v, uint32_
 	SEND(ch, JOB_RCPT, .job = v->id, .rcpt = v->rcpts[i], .kind = r->leaf,
 		.flags = (uint8_t)(r->flags | (r->reconcile ? RCPT_RECONCILE : 0)),
 		.forward_path = r->forward_path, .user = r->leaf == LEAF_REMOTE ? SLICE_EMPTY : r->user,
-		.original = r->original, .orcpt = r->orcpt, .notify = r->notify, .trail = r->trail,
-		.origin = r->origin_key);
+		.original = r->leaf == LEAF_REMOTE && r->has_reverse_path ? SLICE_EMPTY : r->original,
+		.orcpt = r->orcpt, .notify = r->notify, .trail = r->trail, .origin = r->origin_key);
 }
 
 static void job_forget(struct delivery *v)
@@ -297,9 +298,11 @@ static void job_start(struct channel *ch, struct delivery *v)
 	sched.n_remote_jobs += v->to->role == ROLE_SMTP;
 	SEND(ch, JOB_BEGIN, .job = v->id, .queue_id = m->entry.id,
 		.destination = v->to->role == ROLE_SMTP ? v->to->name : SLICE_EMPTY,
-		.reverse_path = recipient_reverse_path(m, first), .envid = env.envid, .ret = m->ret,
-		.body = m->body_type, .smtputf8 = m->smtputf8, .size = m->entry.content_bytes,
-		.n_rcpts = v->n_rcpts);
+		.reverse_path = recipient_reverse_path(m, first),
+		/* A list's mail is the owner's: the sender's wishes ended at the list (RFC 3461 5.2.7.1). */
+		.envid = first->has_reverse_path ? SLICE_EMPTY : env.envid,
+		.ret = first->has_reverse_path ? RET_DEFAULT : m->ret, .body = m->body_type,
+		.smtputf8 = m->smtputf8, .size = m->entry.content_bytes, .n_rcpts = v->n_rcpts);
 	for (uint32_t i = 0; i < v->n_rcpts; i++) {
 		v->m->rcpts[v->rcpts[i]].job = v->id;
 		recipient_stage(v->m, &v->m->rcpts[v->rcpts[i]], STAGE_ACTIVE);
