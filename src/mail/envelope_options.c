@@ -132,3 +132,32 @@ bool orcpt_is_valid(struct slice orcpt)
 			return false;
 	return orcpt_address_is_valid(type, address);
 }
+
+/* "type;address" with UTF-8 in ASCII. */
+static void append_utf8_orcpt(struct slice address, struct buf *out)
+{
+	buf_append_str(out, "utf-8;");
+	utf8_address_encode(address, out);
+}
+
+void orcpt_append(struct slice orcpt, struct slice original, bool allow_utf8, struct buf *out)
+{
+	auto_buf struct buf made = BUF_INIT(ORCPT_MAX);
+	struct slice address = orcpt, type;
+
+	if (orcpt_is_valid(orcpt)) {
+		if (allow_utf8 || !text_has_8bit(orcpt))
+			buf_append(&made, orcpt);
+		else if (slice_cut(&address, ';', &type))
+			append_utf8_orcpt(address, &made);
+	} else if (slice_find(original, '@') < original.len) {
+		if (text_has_8bit(original)) {
+			append_utf8_orcpt(original, &made);
+		} else {
+			buf_append_str(&made, "rfc822;");
+			xtext_encode(original, &made);
+		}
+	}
+	if (buf_ok(&made)) /* too long: left out */
+		buf_append(out, buf_slice(&made));
+}

@@ -31,3 +31,6 @@ MUST_USE bool body_type_parse(struct slice text, enum body_type *body_out);
 const char *body_type_name(enum body_type body); /* "" for BODY_DEFAULT */
 bool envid_is_valid(struct slice xtext);	 /* also its length; not empty */
 bool orcpt_is_valid(struct slice orcpt);	 /* "type;xtext", also its length */
+/* What the next host is told: orcpt as it came; without one, the address that we were given. UTF-8 is written
+ * raw only with allow_utf8 (RFC 6533 3). Nothing when neither can be said. */
+void orcpt_append(struct slice orcpt, struct slice original, bool allow_utf8, struct buf *out);

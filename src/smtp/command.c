@@ -47,12 +47,16 @@ void command_mail(const struct job *job, const struct capabilities *can,
 
 void command_rcpt(const struct job_rcpt *rcpt, const struct capabilities *can, struct buf *out)
 {
+	auto_buf struct buf orcpt = BUF_INIT(ORCPT_MAX);
+
 	append_path(out, "RCPT TO:<", rcpt->forward_path);
 	if (can->dsn && rcpt->notify != NOTIFY_DEFAULT && notify_is_valid(rcpt->notify)) {
 		buf_append_str(out, " NOTIFY=");
 		notify_append(rcpt->notify, out);
 	}
-	if (can->dsn && orcpt_is_valid(rcpt->orcpt))
-		buf_printf(out, " ORCPT=%.*s", SLICE_ARG(rcpt->orcpt));
+	if (can->dsn)
+		orcpt_append(rcpt->orcpt, rcpt->original, can->smtputf8, &orcpt);
+	if (orcpt.len)
+		buf_printf(out, " ORCPT=%.*s", SLICE_ARG(buf_slice(&orcpt)));
 	buf_append_str(out, "\r\n");
 }

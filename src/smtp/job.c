@@ -57,6 +57,7 @@ enum job_status job_add_rcpt(struct job *job, const struct msg_JOB_RCPT *m)
 	*rcpt = (struct job_rcpt){ .number = m->rcpt, .notify = m->notify };
 	if (!arena_copy(&job->arena, m->forward_path, &rcpt->forward_path) ||
 		!arena_copy(&job->arena, m->orcpt, &rcpt->orcpt) ||
+		!arena_copy(&job->arena, m->original, &rcpt->original) ||
 		!arena_copy(&job->arena, forwarded, &rcpt->forwarded))
 		return JOB_NO_MEMORY;
 	job->n_here++;

@@ -28,6 +28,7 @@ struct job_rcpt {
 	enum job_rcpt_state state;
 	uint8_t notify;
 	struct slice forward_path, orcpt;
+	struct slice original;	/* the address that we were given; empty: not to be told */
 	struct slice forwarded; /* lines of the trail behind the first: a Delivered-To field for each */
 };
 
