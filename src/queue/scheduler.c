@@ -301,7 +301,8 @@ static void job_start(struct channel *ch, struct delivery *v)
 		.reverse_path = recipient_reverse_path(m, first),
 		/* A list's mail is the owner's: the sender's wishes ended at the list (RFC 3461 5.2.7.1). */
 		.envid = first->has_reverse_path ? SLICE_EMPTY : env.envid,
-		.ret = first->has_reverse_path ? RET_DEFAULT : m->ret, .body = m->body_type,
+		.ret = first->has_reverse_path ? RET_DEFAULT : m->ret,
+		.body = m->body_type == SPOOL_BODY_8BITMIME ? BODY_8BITMIME : BODY_DEFAULT,
 		.smtputf8 = m->smtputf8, .size = m->entry.content_bytes, .n_rcpts = v->n_rcpts);
 	for (uint32_t i = 0; i < v->n_rcpts; i++) {
 		v->m->rcpts[v->rcpts[i]].job = v->id;
