@@ -30,8 +30,8 @@ bool header_has_delivered_to(struct slice header, struct slice address);
 /* The value in one line: each fold becomes what followed it. */
 void header_unfold(struct slice value, struct buf *out);
 
-/* Text for the inside of a field of ours: controls (CR, LF, NUL, DEL, U+0080 to U+009F) become blanks, bytes that
- * are no UTF-8 become '?'; trimmed. */
+/* Text for the inside of a field of ours: controls (CR, LF, NUL, DEL, U+0080 to U+009F) become blanks, bytes
+ * that are no UTF-8 become '?'; trimmed. */
 void header_safe_text(struct slice text, struct buf *out);
 /* "Name: value\n" of safe text, folded at blanks towards 78 columns; words above 998 octets are cut. */
 void header_append(struct buf *out, const char *name, struct slice value);
