@@ -122,7 +122,7 @@ static void on_answer(void *owner, uint64_t argument, const union msg_any *m_don
 	} else {
 		recipient_stage(m, r, STAGE_RESOLVED);
 		if (q->is_overfull)
-			recipient_set_outcome(r, SLICE("5.4.6"),
+			recipient_set_outcome(r, SLICE("5.5.3"),
 				SLICE("the address leads to too many recipients"), SLICE_EMPTY);
 		else if (done)
 			recipient_set_outcome(r, done->status, done->reason, SLICE_EMPTY);
