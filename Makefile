@@ -40,7 +40,7 @@ fuzz: test-packages
 
 bench: all
 	@tools/install-packages bench
-	bench/accept --build $(RELEASE)
+	bench/run --build $(RELEASE)
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i

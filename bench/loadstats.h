@@ -2,7 +2,7 @@
 /*
  * loadstats.h - latencies of millions of messages in fixed memory: a histogram with steps of 1.6 %
  *
- * Layer: above base only. Tests: bench/accept --self-check.
+ * Layer: above base only. Tests: bench/run --self-check.
  */
 #pragma once
 #include "base/std.h"

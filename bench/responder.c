@@ -4,6 +4,7 @@
  * the numbers show the machine and the load generator, not this program.
  */
 #include "bench/responder.h"
+#include "base/clock.h"
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -73,8 +74,9 @@ static void cmd_ehlo(struct responder *r, struct responder_conn *c)
 }
 static void cmd_count(struct responder *r, struct responder_conn *c)
 {
-	buf_printf(&c->out, "250 messages=%" PRIu64 " recipients=%" PRIu64 " syncs=%" PRIu64 "\r\n",
-		r->n_messages, r->n_recipients, r->n_syncs);
+	buf_printf(&c->out,
+		"250 messages=%" PRIu64 " recipients=%" PRIu64 " syncs=%" PRIu64 " last_s=%.6f\r\n",
+		r->n_messages, r->n_recipients, r->n_syncs, (double)r->last_us / 1e6);
 }
 static void cmd_quit(struct responder *r, struct responder_conn *c)
 {
@@ -142,6 +144,7 @@ static bool step(struct responder *r, struct responder_conn *c)
 		return false;
 	c->in_data = false;
 	r->n_messages++;
+	r->last_us = clock_wall_us();
 	r->n_recipients += c->n_rcpts;
 	c->n_rcpts = 0;
 	c->waiting = !r->on_message(r, c, slice_first(rest, n - 3));

@@ -3,8 +3,9 @@
  * responder.h - the SMTP answering machine that nullsmtp and probe share: says yes to everything
  *
  * One thread, epoll, no timeouts, no routing, no checks: it shows what the machine allows, it is not a mail
- * server, and nothing of Postrider may use it. The verb XCOUNT answers "250 messages=N recipients=N syncs=N".
- * Layer: above base only. Tests: bench/accept --self-check.
+ * server, and nothing of Postrider may use it. The verb XCOUNT answers "250 messages=N recipients=N syncs=N
+ * last_s=TIME", the wall clock at the end of the last content. Layer: above base only. Tests: bench/run
+ * --self-check.
  */
 #pragma once
 #include "base/buf.h"
@@ -34,7 +35,8 @@ struct responder {
 	 * kept until responder_release(). */
 	bool (*on_message)(struct responder *r, struct responder_conn *c, struct slice content);
 	uint64_t n_messages, n_recipients, n_syncs;
-	int epoll_fd; /* these three are set by responder_open */
+	uint64_t last_us; /* wall clock at the end of the last content */
+	int epoll_fd;	  /* these three are set by responder_open */
 	int listen_fd;
 	int signal_fd;
 };

@@ -5,13 +5,16 @@
  * One thread, epoll, one read and one write per step of the dialogue, so that on a shared machine the load
  * generator takes little from the server it measures. Latency is from the first command of a message (from
  * the connect, with -c) to the 250 after its content. Result: one line of name=value on standard output.
- * Exit 0: every reply was a yes and no session was stuck; 1: not so; 64: usage; 71: the machine refused.
+ * With -H it sends no mail: it opens the sessions, prints how many greeted it, and keeps them until its
+ * standard input ends. Exit 0: every reply was a yes and no session was stuck; 1: not so; 64: usage; 71: the
+ * machine refused.
  */
 #include "bench/loadstats.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -24,17 +27,21 @@
 static const char usage[] =
 	"usage: smtpload [-a ADDRESS] [-p PORT] [-s SESSIONS] [-n MESSAGES | -t SECONDS] [-l OCTETS]\n"
 	"                [-r RECIPIENT] [-u N] [-m RECIPIENTS-PER-MESSAGE] [-f SENDER] [-w SECONDS] [-c] "
-	"[-P]\n"
-	"  -r  address with one %d, which runs from 0 to N - 1 (u%d@bench.test)\n"
+	"[-P] [-H]\n"
+	"  -r  address with one %d, which runs from 0 to N - 1 (u%d@bench.test), or with one %a, the same "
+	"number\n"
+	"      as two octets of an IPv4 address (u@[10.1.%a])\n"
 	"  -l  size of the content with its header, in octets (4096)\n"
 	"  -A  goes on after SECONDS until every session has had a 250, at most as long as -w says\n"
 	"  -c  a new connection for every message       -P  MAIL, RCPT and DATA in one write\n"
+	"  -H  opens SESSIONS and says EHLO, nothing more; ends with standard input\n"
 	"  -w  a session is stuck when nothing at all was accepted for so long after the end (10)\n";
 
 /* What the session waits for; the order is that of the dialogue. */
 enum stage {
 	STAGE_GREETING, /* 220 */
 	STAGE_EHLO,
+	STAGE_IDLE, /* with -H: nothing */
 	STAGE_MAIL,
 	STAGE_RCPT,    /* n_rcpts_left more replies */
 	STAGE_DATA,    /* 354 */
@@ -57,14 +64,16 @@ struct session {
 struct load {
 	struct sockaddr_in server;
 	uint64_t n_sessions, n_messages, run_tenths, size, n_users, n_rcpts, patience_s;
-	bool is_reconnecting, is_pipelining, is_awaiting_all;
+	bool is_reconnecting, is_pipelining, is_awaiting_all, is_holding;
 	struct slice rcpt_head, rcpt_tail; /* around the number */
+	bool is_octets;			   /* the number is written as two octets */
 	const char *sender;
 	struct buf content; /* everything after the Message-ID line, with the final dot */
 
 	int epoll_fd;
 	struct session *sessions;
-	uint64_t n_begun, n_done, n_refused, n_connections, n_open, n_served, next_user;
+	uint64_t n_begun, n_done, n_refused, n_connections, n_open, n_served, n_idle, next_user;
+	uint64_t began_us; /* of the wall clock */
 	uint64_t start_ns, end_ns /* no new message after it; 0: by number */, last_done_ns;
 	struct loadstats latency;
 };
@@ -106,9 +115,14 @@ static void session_flush(struct load *l, struct session *s)
 
 static void put_rcpt(struct load *l, struct session *s)
 {
+	uint64_t n = l->next_user++ % l->n_users;
+
 	buf_append_str(&s->out, "RCPT TO:<");
 	buf_append(&s->out, l->rcpt_head);
-	buf_printf(&s->out, "%" PRIu64, l->next_user++ % l->n_users);
+	if (l->is_octets)
+		buf_printf(&s->out, "%" PRIu64 ".%" PRIu64, n / 250, n % 250 + 1);
+	else
+		buf_printf(&s->out, "%" PRIu64, n);
 	buf_append(&s->out, l->rcpt_tail);
 	buf_append_str(&s->out, ">\r\n");
 }
@@ -137,7 +151,7 @@ static bool may_begin(const struct load *l)
 {
 	uint64_t now = clock_mono_ns();
 
-	if (l->n_refused >= MAX_REFUSED)
+	if (l->is_holding || l->n_refused >= MAX_REFUSED)
 		return false;
 	if (l->end_ns == 0)
 		return l->n_begun < l->n_messages;
@@ -195,10 +209,14 @@ static void after_greeting(struct load *l, struct session *s)
 }
 static void after_ready(struct load *l, struct session *s) /* EHLO, RSET */
 {
-	if (may_begin(l))
+	if (l->is_holding) {
+		s->stage = STAGE_IDLE;
+		l->n_idle++;
+	} else if (may_begin(l)) {
 		message_begin(l, s);
-	else
+	} else {
 		session_quit(s);
+	}
 }
 static void after_mail(struct load *l, struct session *s)
 {
@@ -245,6 +263,7 @@ static const struct {
 } stages[] = {
 	[STAGE_GREETING] = { '2', after_greeting },
 	[STAGE_EHLO] = { '2', after_ready },
+	[STAGE_IDLE] = { '\0', NULL }, /* whatever comes is a refusal */
 	[STAGE_MAIL] = { '2', after_mail },
 	[STAGE_RCPT] = { '2', after_rcpt },
 	[STAGE_DATA] = { '3', after_data },
@@ -324,15 +343,28 @@ static void load_run(struct load *l)
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0)
 		die("epoll");
+	l->began_us = clock_wall_us();
 	l->start_ns = clock_mono_ns();
 	l->end_ns = l->run_tenths ? l->start_ns + l->run_tenths * (NS_PER_S / 10) : 0;
 	for (uint64_t i = 0; i < l->n_sessions; i++)
 		session_open(l, &l->sessions[i]);
-	while (l->n_open > 0 && !is_given_up(l)) {
+	while (l->n_open > l->n_idle && !is_given_up(l)) {
 		int n = epoll_wait(l->epoll_fd, ev, ARRAY_LEN(ev), 100);
 		for (int i = 0; i < n; i++)
 			session_ready(l, ev[i].data.ptr, ev[i].events);
 	}
+}
+
+/* Says how many sessions are open and keeps them, without a look at them, until standard input ends. */
+static void load_hold(struct load *l)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	char byte;
+
+	printf("idle=%" PRIu64 " refused=%" PRIu64 "\n", l->n_idle, l->n_refused);
+	(void)fflush(stdout); /* the reader is gone when it fails, and then standard input has ended too */
+	while (poll(&in, 1, -1) < 0 || read(STDIN_FILENO, &byte, 1) > 0)
+		;
 }
 
 static double cpu_seconds(void)
@@ -351,11 +383,11 @@ static void report(const struct load *l)
 	double rate = l->n_done ? (double)l->n_done / seconds : 0;
 
 	printf("done=%" PRIu64 " refused=%" PRIu64 " stuck=%" PRIu64 " seconds=%.3f rate=%.1f mbps=%.2f "
-	       "p50_ms=%.3f p99_ms=%.3f max_ms=%.3f connections=%" PRIu64 " gencpu_s=%.3f\n",
+	       "p50_ms=%.3f p99_ms=%.3f max_ms=%.3f connections=%" PRIu64 " gencpu_s=%.3f began_s=%.6f\n",
 		l->n_done, l->n_refused, l->n_open, seconds, rate, rate * (double)l->size / 1e6,
 		(double)loadstats_quantile(&l->latency, 0.5) / 1e3,
 		(double)loadstats_quantile(&l->latency, 0.99) / 1e3, (double)l->latency.max_us / 1e3,
-		l->n_connections, cpu_seconds());
+		l->n_connections, cpu_seconds(), (double)l->began_us / 1e6);
 }
 
 /* Start. */
@@ -386,7 +418,8 @@ static bool rcpt_pattern(struct load *l, struct slice pattern)
 
 	l->rcpt_head = slice_first(pattern, at);
 	l->rcpt_tail = slice_from(pattern, at + 2);
-	return at + 1 < pattern.len && pattern.at[at + 1] == 'd';
+	l->is_octets = at + 1 < pattern.len && pattern.at[at + 1] == 'a';
+	return l->is_octets || (at + 1 < pattern.len && pattern.at[at + 1] == 'd');
 }
 
 /* A number of seconds with at most one decimal, in tenths. */
@@ -424,8 +457,22 @@ static bool option(struct load *l, int opt, uint64_t *port)
 	case 'c': return l->is_reconnecting = true;
 	case 'A': return l->is_awaiting_all = true;
 	case 'P': return l->is_pipelining = true;
+	case 'H': return l->is_holding = true;
 	default: return false;
 	}
+}
+
+/* One descriptor for each session, whatever the shell's limit is. */
+static void allow_descriptors(uint64_t n)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		die("getrlimit");
+	r.rlim_cur = MAX(r.rlim_cur, n + 32);
+	r.rlim_max = MAX(r.rlim_max, r.rlim_cur);
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		die("setrlimit");
 }
 
 int main(int argc, char **argv)
@@ -443,7 +490,7 @@ int main(int argc, char **argv)
 		.patience_s = 10,
 		.sender = "sender@load.test" };
 	CHECK(rcpt_pattern(l, SLICE("u%d@bench.test")));
-	while ((opt = getopt(argc, argv, "a:p:s:n:t:l:r:u:m:f:w:cAP")) >= 0) {
+	while ((opt = getopt(argc, argv, "a:p:s:n:t:l:r:u:m:f:w:cAPH")) >= 0) {
 		if (!option(l, opt, &port)) {
 			fputs(usage, stderr);
 			return 64;
@@ -451,8 +498,13 @@ int main(int argc, char **argv)
 	}
 	l->server.sin_port = htons((uint16_t)port);
 	content_make(l);
+	allow_descriptors(l->n_sessions);
 	l->sessions = mem_new_array(l->n_sessions, sizeof(*l->sessions));
 	load_run(l);
+	if (l->is_holding) {
+		load_hold(l);
+		return l->n_idle == l->n_sessions ? 0 : 1;
+	}
 	report(l);
 	return l->n_refused == 0 && l->n_open == 0 && l->n_done > 0 ? 0 : 1;
 }

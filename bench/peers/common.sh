@@ -3,17 +3,19 @@
 #
 # A peer is a shell script that sources this file, defines the functions
 #	peer_prepare   once: fill the root, make configuration and users
-#	peer_start     inside the namespaces: start the server in mode $1 (held: accepts, delivers nothing; deliver)
+#	peer_start     inside the namespaces: start the server in mode $1: deliver; held (accepts, delivers nothing);
+#	               what else a mode changes the peer says
+#	peer_halt      inside the namespaces: stop it, as an administrator would; where restarts are measured
 #	peer_empty     inside the namespaces: forget all queued mail; the server serves when it returns
 #	peer_mounts    more mounts in the root, when there is one
 #	peer_version   one line for the table
 # and ends with: peer_main "$@". Its verbs:
-#	prepare DIR; run DIR MODE (until standard input ends); empty DIR; cpu DIR (seconds); pss DIR (kB);
-#	delivered DIR (messages in mailboxes); version DIR
+#	prepare DIR; run DIR MODE (until standard input ends; mode "files": nothing is started); empty DIR; halt DIR;
+#	resume DIR; cpu DIR (seconds); pss DIR (kB); delivered DIR (messages in mailboxes); version DIR
 # DIR is a scratch directory on the disk that is measured; DIR/mail has the mailboxes, DIR/pid and DIR/cgroup are
 # there while it serves. Everything runs in mount, network and process namespaces of its own: when the run ends,
 # whatever it started is gone with them.
-# BENCH_BUILD: the build directory. BENCH_TRACE: not empty: each sync call becomes a line of DIR/trace.
+# BENCH_BUILD: the build directory.
 
 set -eu
 BENCH_USERS=100
@@ -29,6 +31,8 @@ peer_main() {
 	process_1) peer_process_1 "$1" ;;
 	inside) "$@" ;;
 	empty) inside peer_empty && empty_mailboxes ;;
+	halt) inside peer_halt ;;
+	resume) inside resume ;;
 	cpu) peer_cpu ;;
 	pss) peer_pss ;;
 	delivered) mailboxes -exec cat {} + | grep -c '^From ' || true ;; # grep says "no" to none
@@ -57,9 +61,12 @@ peer_run() {
 peer_process_1() {
 	read -r pid _ </proc/self/stat # in the machine's numbering: its /proc is still the one mounted
 	ip link set lo up
+	ip route add local 10.0.0.0/8 dev lo # next hops of relay measurements: all of them are here
 	[ ! -d "$root" ] || root_mount
-	peer_start "$1"
-	await_port
+	if [ "$1" != files ]; then
+		peer_start "$1"
+		await_port
+	fi
 	echo "$pid" >"$dir/pid.new" && mv "$dir/pid.new" "$dir/pid"
 	cat >/dev/null
 }
@@ -70,6 +77,11 @@ await_port() {
 		[ $((tries -= 1)) -gt 0 ] || { echo "$0: nothing listens on port $BENCH_PORT" >&2; return 1; }
 		sleep 0.1
 	done
+}
+
+resume() {
+	read -r mode <"$dir/mode"
+	peer_start "$mode"
 }
 
 # In the control group too: a server that is started anew is counted like the first.
@@ -134,16 +146,6 @@ root_users() {
 		n=$((n + 1))
 	done
 	chgrp mail "$mail" && chmod 2775 "$mail"
-}
-
-# Becomes the command, to be started with "&"; with BENCH_TRACE set, under strace. Only the sync calls stop a process,
-# so that batches keep their size.
-traced() {
-	if [ -n "${BENCH_TRACE:-}" ]; then
-		set -- strace -f --seccomp-bpf -qq -e signal=none -o "$dir/trace" \
-			-e trace=fsync,fdatasync,sync,syncfs,sync_file_range,msync "$@"
-	fi
-	exec "$@"
 }
 
 # Counters.

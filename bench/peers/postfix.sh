@@ -30,18 +30,24 @@ peer_configure() {
 		disable_dns_lookups=yes smtpd_tls_security_level=none smtp_tls_security_level=none \
 		default_process_limit=250 in_flow_delay=0 local_destination_concurrency_limit=20 \
 		default_destination_concurrency_limit=100 initial_destination_concurrency=20 \
+		default_transport=smtp relay_transport=smtp smtpd_recipient_limit=100000 smtp_tcp_port=2525 message_size_limit=104857600 \
 		mailbox_size_limit=0 mailbox_command= maillog_file=/var/log/mail.log
 	in_root newaliases
 }
 
-# held: every mail goes to the hold queue, which costs Postfix less than deferring it.
+# held: every mail goes to the hold queue, which costs Postfix less than deferring it. idle: enough processes for a
+# thousand sessions.
 peer_start() {
 	held=
 	[ "$1" = held ] && held='check_client_access static:HOLD'
-	in_root postconf -e "smtpd_client_restrictions=$held"
+	processes=250
+	[ "$1" = idle ] && processes=1200
+	in_root postconf -e "smtpd_client_restrictions=$held" default_process_limit=$processes
 	in_root /usr/lib/postfix/configure-instance.sh -
-	traced chroot "$root" /usr/sbin/postfix start >"$dir/start.log" 2>&1 &
+	chroot "$root" /usr/sbin/postfix start >"$dir/start.log" 2>&1 &
 }
+
+peer_halt() { in_root postfix stop >>"$dir/start.log" 2>&1; }
 
 peer_empty() { in_root postsuper -d ALL >"$dir/empty.log" 2>&1; }
 

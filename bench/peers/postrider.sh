@@ -39,30 +39,40 @@ sandbox_prepare() {
 	echo 'postmaster: u0' >"$dir/etc/aliases"
 }
 
-# The settings that a measurement needs, and no others.
+# The settings that a measurement needs, and no others. Next hops are address literals, on the sink's port. retry: what
+# failed is tried again soon, so that attempts fall into the measured time.
 settings() {
 	printf '[main]\nhost_name = mail.bench.test\norigin = bench.test\n'
 	printf '[smtpd]\nlisten = 127.0.0.1:%d\n' "$BENCH_PORT"
-	[ "$1" != held ] || printf '[queue]\npaused = yes\n'
+	printf 'max_recipients = 100000\n[smtp]\nport = 2525\n[message]\nmax_size = 100m\n'
+	printf '[queue]\nmax_per_uid = 1000000\n'
+	case $1 in
+	held) printf 'paused = yes\n' ;;
+	retry) printf 'retry_min = 30s\n' ;;
+	esac
 }
 
 peer_start() {
 	if [ -n "${BENCH_SANDBOX:-}" ]; then
 		settings "$1" >"$dir/etc/postrider.conf"
-		traced "$BENCH_BUILD/src/supervisor/postriderd" --sandbox "$dir" >"$dir/start.log" 2>&1 &
+		"$BENCH_BUILD/src/supervisor/postriderd" --sandbox "$dir" >"$dir/start.log" 2>&1 &
 	else
 		settings "$1" >"$root/etc/postrider/postrider.conf"
-		traced chroot "$root" "$(in_root sh -c 'command -v postriderd')" >"$dir/start.log" 2>&1 &
+		chroot "$root" "$(in_root sh -c 'command -v postriderd')" >"$dir/start.log" 2>&1 &
 	fi
 	echo $! >"$dir/server.pid"
 }
 
-# A new start on an empty spool: how fast mail is deleted is not what is measured.
-peer_empty() {
+peer_halt() {
 	read -r server <"$dir/server.pid"
 	kill "$server"
 	tries=300
 	while kill -0 "$server" 2>/dev/null && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done
+}
+
+# A new start on an empty spool: how fast mail is deleted is not what is measured.
+peer_empty() {
+	peer_halt
 	find "$queue" -type f -delete
 	read -r mode <"$dir/mode"
 	peer_start "$mode"

@@ -5,7 +5,7 @@
 
 peer_prepare() { :; }
 peer_start() {
-	traced "$BENCH_BUILD/bench/probe" -f "$queue/log" -z 256 -p "$BENCH_PORT" >"$dir/start.log" 2>&1 &
+	"$BENCH_BUILD/bench/probe" -f "$queue/log" -z 256 -p "$BENCH_PORT" >"$dir/start.log" 2>&1 &
 }
 peer_empty() { :; }
 peer_version() { echo "probe (group commit only)"; }

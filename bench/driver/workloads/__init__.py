@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One file for each workload. It says TITLE, SERVERS, METRICS, NOTE and SECONDS (about how long all of it takes, as the
+final measurement does it), and run(bench), which adds samples. ORDER is that of the page and of the run."""
+import importlib
+
+ORDER = ["held", "deliver", "one_mailbox", "steady", "relay", "recipients", "bodies", "sendmail", "aliases", "mailq",
+         "deep", "dead", "idle", "mbox", "calls", "limits"]
+
+
+def load(name):
+    return importlib.import_module(f"driver.workloads.{name}")
