@@ -5,6 +5,10 @@
  * A worker's record lives while it has parts or a process. What happens to a worker only marks it; once per
  * turn of the loop settle() looks at each marked one and does what its state asks for, so that no record goes
  * away under somebody's feet.
+ *
+ * A mailbox rests between batches: what a batch costs beyond its mails' bytes (two processes' wake-ups, a
+ * lock file made and removed, which are two changes of the directory, a sync) is shared by all that came
+ * meanwhile, and a mail reader gets its turn. The first mail after a quiet while does not wait.
  */
 #include "local/pool.h"
 #include "base/clock.h"
@@ -17,6 +21,9 @@
 #define STUCK_GRACE_S 120     /* beyond lock_timeout: the longest that writing and syncing may take */
 #define BIRTH_GRACE_S 5	      /* beyond users.timeout: process start and sandbox */
 #define TURN_PARTS 200	      /* after so many a worker makes room when others wait for a place */
+#define REST_MS 100	      /* from the begin of one batch of a mailbox to the next one's, ... */
+#define REST_PARTS 50	      /* ... unless so many wait: half of what queue gives out for one user */
+#define REST_LOOK_MS 10	      /* how exactly that is kept */
 #define LOG_LINES_PER_TICK 20 /* of one worker: its user must not fill the log */
 
 enum worker_state {
@@ -28,7 +35,7 @@ enum worker_state {
 
 struct pool_worker {
 	struct table_node node;
-	struct list in_all, in_marked, in_state; /* in_state: pool.want_place or pool.idle */
+	struct list in_all, in_marked, in_resting, in_state; /* in_state: pool.want_place or pool.idle */
 	char *user;
 	enum worker_state state;
 	struct channel *channel;   /* NULL: no process */
@@ -37,6 +44,7 @@ struct pool_worker {
 	bool is_busy;		   /* counted in pool.n_busy: it has something in sent */
 	size_t n_sent_ever, n_log_lines;
 	uint64_t since_ms; /* last sign of life, or since when it is idle */
+	uint64_t batch_ms; /* when it was last given something */
 	unsigned settings; /* with which it was started */
 	struct sync_wish wish;
 };
@@ -44,13 +52,14 @@ struct pool_worker {
 static struct {
 	uv_loop_t *loop;
 	uv_timer_t tick;
+	uv_timer_t rest;    /* active while something is in resting */
 	uv_check_t check;   /* runs settle_marked() */
 	uv_idle_t no_sleep; /* while something is marked, the loop must not sleep before that */
 	struct nursery *nursery;
 	void (*on_idle)(void), (*on_broken)(void);
 	struct table by_user;
-	struct list all, marked, want_place, idle; /* idle: longest first */
-	size_t n_running, n_busy;		   /* processes; workers with a part sent */
+	struct list all, marked, want_place, resting, idle; /* idle: longest first */
+	size_t n_running, n_busy;			    /* processes; workers with a part sent */
 	size_t max_workers;
 	uint64_t idle_ms, stuck_ms, birth_ms;
 	unsigned settings;
@@ -100,6 +109,7 @@ struct pool_worker *pool_worker_get(struct slice user)
 	w = mem_new(sizeof(*w));
 	w->user = slice_dup(user);
 	list_init(&w->in_marked);
+	list_init(&w->in_resting);
 	list_init(&w->in_state);
 	list_init(&w->waiting);
 	list_init(&w->sent);
@@ -114,6 +124,7 @@ static void worker_free(struct pool_worker *w)
 	table_remove(&pool.by_user, &w->node);
 	list_remove(&w->in_all);
 	list_remove(&w->in_marked);
+	list_remove(&w->in_resting);
 	list_remove(&w->in_state);
 	mem_free(w->user);
 	mem_free(w);
@@ -163,6 +174,7 @@ static void set_busy(struct pool_worker *w, bool busy)
 static void let_go(struct pool_worker *w)
 {
 	set_idle(w, false);
+	list_remove(&w->in_resting);
 	syncer_forget(&w->wish);
 	channel_free(&w->channel);
 	w->state = WORKER_WAITS;
@@ -271,8 +283,52 @@ static bool must_make_room(const struct pool_worker *w)
 		(w->n_sent_ever >= TURN_PARTS && !list_empty(&pool.want_place));
 }
 
+static bool has_many_waiting(const struct pool_worker *w)
+{
+	size_t n = 0;
+
+	list_for_each (node, &w->waiting)
+		if (++n == REST_PARTS)
+			return true;
+	return false;
+}
+
+static bool must_rest(const struct pool_worker *w)
+{
+	return clock_mono_ms() < w->batch_ms + REST_MS && !has_many_waiting(w);
+}
+
+static void on_rest(uv_timer_t *timer)
+{
+	list_for_each_safe (node, &pool.resting) {
+		struct pool_worker *w = CONTAINER_OF(node, struct pool_worker, in_resting);
+		if (must_rest(w))
+			continue;
+		list_remove(&w->in_resting);
+		mark(w);
+	}
+	if (list_empty(&pool.resting))
+		uv_timer_stop(timer);
+}
+
+static void rest(struct pool_worker *w)
+{
+	if (list_linked(&w->in_resting))
+		return;
+	list_push_back(&pool.resting, &w->in_resting);
+	if (!uv_is_active((uv_handle_t *)&pool.rest))
+		CHECK(uv_timer_start(&pool.rest, on_rest, REST_LOOK_MS, REST_LOOK_MS) == 0);
+}
+
 static void send_waiting(struct pool_worker *w)
 {
+	if (list_empty(&w->waiting) || must_make_room(w))
+		return;
+	if (must_rest(w)) {
+		rest(w);
+		return;
+	}
+	w->batch_ms = clock_mono_ms();
 	while (!list_empty(&w->waiting) && !channel_congested(w->channel) && !must_make_room(w)) {
 		struct part *part = list_first(&w->waiting, struct part, in_worker);
 		list_remove(&part->in_worker);
@@ -288,7 +344,7 @@ static void settle_running(struct pool_worker *w)
 {
 	send_waiting(w);
 	set_busy(w, !list_empty(&w->sent));
-	if (w->is_busy)
+	if (w->is_busy || list_linked(&w->in_resting))
 		set_idle(w, false);
 	else if (pool.idle_ms == 0 || must_make_room(w) || !list_empty(&pool.want_place))
 		let_go(w);
@@ -510,9 +566,11 @@ void pool_init(uv_loop_t *loop, struct nursery *nursery, void (*on_idle)(void), 
 	list_init(&pool.all);
 	list_init(&pool.marked);
 	list_init(&pool.want_place);
+	list_init(&pool.resting);
 	list_init(&pool.idle);
 	CHECK(uv_check_init(loop, &pool.check) == 0 && uv_check_start(&pool.check, settle_marked) == 0);
 	CHECK(uv_idle_init(loop, &pool.no_sleep) == 0);
+	CHECK(uv_timer_init(loop, &pool.rest) == 0);
 	CHECK(uv_timer_init(loop, &pool.tick) == 0 &&
 		uv_timer_start(&pool.tick, on_tick, TICK_MS, TICK_MS) == 0);
 }

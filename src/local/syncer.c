@@ -2,8 +2,9 @@
 /*
  * syncer.c - see syncer.h
  *
- * While a syncfs runs, what is written meanwhile is gathered for the next one. As long as few are at it, each
- * worker syncs its own file, in parallel; when more come at a time, they share. A file system that was slow
+ * While a syncfs runs, and until SPACE_MS after its begin, what is written meanwhile is gathered for the next
+ * one. As long as few are at it, each worker syncs its own file, in parallel; when more come at a time, they
+ * share. A file system that was slow
  * (another program writes much) is left alone for a while.
  *
  * The directory's descriptor is opened once: the kernel reports to it every write error on that file system
@@ -16,12 +17,14 @@
 #include <sys/stat.h>
 
 #define FEW 3		    /* so many workers sync for themselves at a time */
+#define SPACE_MS 20	    /* from the begin of one syncfs to the next one's: more share it */
 #define SLOW_MS 500	    /* a syncfs that took longer waited for others' data */
 #define SLOW_PAUSE_MS 10000 /* how long it is not tried again then */
 
 static struct {
 	uv_loop_t *loop;
 	uv_work_t work;
+	uv_timer_t pause;
 	int mail_dir;
 	uint64_t device;
 	struct list waiting, running; /* struct sync_wish */
@@ -46,6 +49,7 @@ void syncer_init(uv_loop_t *loop, int mail_dir)
 	syncer.device = syncer.mail_dir >= 0 ? st.st_dev : 0;
 	list_init(&syncer.waiting);
 	list_init(&syncer.running);
+	CHECK(uv_timer_init(loop, &syncer.pause) == 0);
 }
 
 static void tell_alone(struct sync_wish *w)
@@ -111,11 +115,21 @@ static void start_each(void)
 
 /* ---- the choice ---- */
 
+static void on_pause(uv_timer_t *timer)
+{
+	(void)timer;
+	start();
+}
+
 static void start(void)
 {
-	if (syncer.n_waiting == 0 || syncer.is_running)
+	uint64_t now_ms = clock_mono_ms();
+
+	if (syncer.n_waiting == 0 || syncer.is_running || uv_is_active((uv_handle_t *)&syncer.pause))
 		return;
-	if (syncer.n_waiting + syncer.n_alone <= FEW || clock_mono_ms() < syncer.avoid_until_ms)
+	if (now_ms < syncer.started_ms + SPACE_MS)
+		CHECK(uv_timer_start(&syncer.pause, on_pause, syncer.started_ms + SPACE_MS - now_ms, 0) == 0);
+	else if (syncer.n_waiting + syncer.n_alone <= FEW || now_ms < syncer.avoid_until_ms)
 		start_each();
 	else
 		start_all();

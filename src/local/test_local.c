@@ -11,10 +11,14 @@
 #define BODY SLICE("Hello\nFrom the body\n")
 
 /* Instead of the C library's, in the role too, which is this program: while the file that TEST_SYNC_FAILS
- * names is there, no sync succeeds. */
+ * names is there, no sync succeeds. The file that TEST_SYNC_COUNT names gets a byte for each. */
 static int sync_result(void)
 {
-	const char *flag = getenv("TEST_SYNC_FAILS");
+	const char *flag = getenv("TEST_SYNC_FAILS"), *count = getenv("TEST_SYNC_COUNT");
+	auto_close int fd = count ? open(count, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+
+	if (fd >= 0)
+		assert_int_equal(write(fd, ".", 1), 1);
 
 	if (!flag || access(flag, F_OK) < 0)
 		return 0;
@@ -261,6 +265,33 @@ static void turn_for(struct rig *rig, uint64_t ms)
 }
 
 /* The answers meet a channel that is full of unread first chunks: they are asked for again. */
+/* What a batch costs is shared by all that comes while the mailbox rests, however it trickles in. */
+static void a_mailbox_rests_between_batches(void **state)
+{
+	const uint64_t rest_ms = 100;
+	const size_t n_mails = 30;
+	struct rig rig;
+	struct buf syncs;
+	uint64_t began_ms;
+
+	(void)state;
+	rig_init(&rig, 1, geteuid(), true, "");
+	assert_int_equal(setenv("TEST_SYNC_COUNT", rig_path(&rig, "mail/syncs"), 1), 0);
+	rig_start(&rig);
+	began_ms = clock_mono_ms();
+	for (size_t i = 0; i < n_mails; i++) {
+		give_simple(&rig, i + 1, "u0", 0);
+		turn_for(&rig, 10);
+	}
+	rig_wait_done(&rig, n_mails);
+	syncs = rig_read(&rig, "mail/syncs");
+	assert_in_range(syncs.len, 1, 2 + (clock_mono_ms() - began_ms) / rest_ms);
+	buf_free(&syncs);
+	assert_int_equal(rig_stop(&rig), 0);
+	assert_int_equal(unsetenv("TEST_SYNC_COUNT"), 0);
+	rig_deinit(&rig);
+}
+
 static void content_waits_for_a_worker_that_does_not_read(void **state)
 {
 	struct rig rig;
@@ -546,6 +577,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(delivers_exactly),
 		cmocka_unit_test(delivers_many),
+		cmocka_unit_test(a_mailbox_rests_between_batches),
 		cmocka_unit_test(keeps_to_the_number_of_workers),
 		cmocka_unit_test(splits_a_job_by_user),
 		cmocka_unit_test(takes_many_large_mails_of_one_user),
