@@ -15,11 +15,14 @@
 
 #define READ_BYTES (256 * 1024)
 #define READ_BYTES_CLIENT (16 * 1024) /* many clients, each with little to say */
+#define LATER_MS 10		      /* that channel_send_later() may take ... */
+#define LATER_BYTES (32 * 1024)	      /* ... unless so much has gathered */
 
 /* One loop per process: the role's. */
 static struct {
 	uv_prepare_t prepare;
-	struct list dirty;
+	uv_timer_t later_timer; /* active while a channel is in later */
+	struct list dirty, later;
 	bool ready;
 } turn;
 
@@ -33,6 +36,9 @@ void channel_loop_init(uv_loop_t *loop)
 	if (turn.ready)
 		return;
 	list_init(&turn.dirty);
+	list_init(&turn.later);
+	CHECK(uv_timer_init(loop, &turn.later_timer) == 0);
+	uv_unref((uv_handle_t *)&turn.later_timer);
 	CHECK(uv_prepare_init(loop, &turn.prepare) == 0);
 	CHECK(uv_prepare_start(&turn.prepare, on_prepare) == 0);
 	uv_unref((uv_handle_t *)&turn.prepare);
@@ -92,6 +98,15 @@ static void channel_fail(struct channel *ch, const char *why)
 	ch->hooks->on_closed(ch, why);
 }
 
+static void channel_make_dirty(struct channel *ch)
+{
+	if (ch->is_later)
+		list_remove(&ch->dirty);
+	ch->is_later = false;
+	if (!list_linked(&ch->dirty))
+		list_push_back(&turn.dirty, &ch->dirty);
+}
+
 /* For failures found while the owner is in the middle of something: on_closed comes in the loop's next turn.
  */
 static void channel_fail_later(struct channel *ch, const char *why)
@@ -99,8 +114,7 @@ static void channel_fail_later(struct channel *ch, const char *why)
 	if (ch->is_closing || ch->fail_why)
 		return;
 	ch->fail_why = why;
-	if (!list_linked(&ch->dirty))
-		list_push_back(&turn.dirty, &ch->dirty);
+	channel_make_dirty(ch);
 }
 
 /* That the peer is gone is found by reading or by writing, whichever comes first. */
@@ -328,10 +342,9 @@ void channel_flush_dirty(uv_loop_t *loop)
 	}
 }
 
-static void channel_mark_dirty(struct channel *ch)
+static void channel_wants_flush(struct channel *ch)
 {
-	if (!list_linked(&ch->dirty))
-		list_push_back(&turn.dirty, &ch->dirty);
+	channel_make_dirty(ch);
 	if (channel_unsent(ch) > LIMIT_CHANNEL_OUT / 2)
 		ch->is_congested = true;
 }
@@ -372,7 +385,38 @@ void channel_send_fd(struct channel *ch, enum msg_type type, const void *m, int 
 	if (!buf_ok(&ch->out))
 		channel_fail_later(ch, "peer does not read");
 	else
-		channel_mark_dirty(ch);
+		channel_wants_flush(ch);
+}
+
+static void on_later(uv_timer_t *timer)
+{
+	(void)timer;
+	while (!list_empty(&turn.later))
+		channel_make_dirty(list_first(&turn.later, struct channel, dirty));
+}
+
+static void channel_put_off(struct channel *ch)
+{
+	if (list_linked(&ch->dirty))
+		return;
+	ch->is_later = true;
+	list_push_back(&turn.later, &ch->dirty);
+	if (!uv_is_active((uv_handle_t *)&turn.later_timer))
+		CHECK(uv_timer_start(&turn.later_timer, on_later, LATER_MS, 0) == 0);
+}
+
+void channel_send_later(struct channel *ch, enum msg_type type, const void *m)
+{
+	CHECK(msg_allowed(type, ch->self, ch->peer));
+	if (ch->is_closing || ch->fail_why)
+		return;
+	msg_encode(&ch->out, type, m, 0);
+	if (!buf_ok(&ch->out))
+		channel_fail_later(ch, "peer does not read");
+	else if (channel_unsent(ch) >= LATER_BYTES)
+		channel_wants_flush(ch);
+	else
+		channel_put_off(ch);
 }
 
 bool channel_congested(const struct channel *ch)
@@ -391,6 +435,7 @@ void channel_flush_blocking(struct channel *ch, unsigned timeout_ms)
 
 	if (list_linked(&ch->dirty))
 		list_remove(&ch->dirty);
+	ch->is_later = false;
 	channel_flush(ch);
 	while (!ch->is_closing && channel_unsent(ch)) {
 		struct pollfd p = { .fd = ch->fd, .events = POLLOUT };

@@ -41,7 +41,7 @@ struct channel {
 	struct buf in, out;
 	int polled;	   /* what the loop watches; -1: something else for one turn */
 	size_t out_done;   /* bytes of out already sent */
-	struct list dirty; /* among those with something to send this turn */
+	struct list dirty; /* among those with something to send this turn, or soon: is_later */
 	int fds_in[8];	   /* received, not yet claimed by a frame */
 	size_t n_fds_in;
 	struct {
@@ -51,7 +51,7 @@ struct channel {
 	size_t n_fds_out;
 	const char *fail_why; /* to be told in the next turn */
 	bool is_mixed;	      /* bytes of another uid came */
-	bool is_congested, is_paused, is_closing, in_handler, free_later;
+	bool is_congested, is_paused, is_closing, in_handler, free_later, is_later;
 };
 
 /* Takes fd (made non-blocking). Returns NULL when the loop cannot poll it. */
@@ -64,6 +64,9 @@ void channel_free(struct channel **ch); /* closes; safe inside a handler; what i
 void channel_send(struct channel *ch, enum msg_type type, const void *m);
 /* Takes fd; it travels with this frame and is closed here afterwards. */
 void channel_send_fd(struct channel *ch, enum msg_type type, const void *m, int fd);
+/* For what nobody waits for: it leaves, in order, with the channel's next channel_send(), after 10 ms at the
+ * latest, so that the peer is not woken for every line. What is killed meanwhile has not said it. */
+void channel_send_later(struct channel *ch, enum msg_type type, const void *m);
 #define SEND(ch, NAME, ...) channel_send((ch), MSG_##NAME, &(struct msg_##NAME){ __VA_ARGS__ })
 
 bool channel_congested(const struct channel *ch);

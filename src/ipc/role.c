@@ -49,8 +49,13 @@ static void log_to_role(enum log_level level, struct slice line, void *user)
 		SEND(rp->log, LOG_LINE, .level = LOG_LEVEL_WARNING, .wall_us = clock_wall_us(),
 			.pid = rp->pid, .line = { text, (size_t)n });
 	}
-	SEND(rp->log, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(), .pid = rp->pid,
-		.line = line);
+	const struct msg_LOG_LINE m = {
+		.level = (uint8_t)level, .wall_us = clock_wall_us(), .pid = rp->pid, .line = line
+	};
+	if (level <= LOG_LEVEL_WARNING) /* what came before goes with it */
+		channel_send(rp->log, MSG_LOG_LINE, &m);
+	else
+		channel_send_later(rp->log, MSG_LOG_LINE, &m);
 }
 
 /* The log role has come: it gets what was said before. */

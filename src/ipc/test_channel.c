@@ -96,6 +96,38 @@ static void frames_arrive_in_order(void **state)
 	assert_string_equal(s->last, "two");
 }
 
+static void what_is_sent_later_keeps_its_place(void **state)
+{
+	struct seen *s = *state;
+	const struct msg_MAIL_RCPT one = { .mail = 1, .forward_path = SLICE("one") };
+
+	channel_send_later(s->smtpd, MSG_MAIL_RCPT, &one);
+	channel_flush_dirty(the_loop);
+	assert_true(channel_unsent(s->smtpd) > 0);
+	SEND(s->smtpd, MAIL_RCPT, .mail = 1, .forward_path = SLICE("two"));
+	channel_flush_dirty(the_loop);
+	assert_int_equal(channel_unsent(s->smtpd), 0);
+	turns(3);
+	assert_int_equal(s->n_rcpts, 2);
+	assert_string_equal(s->last, "two");
+}
+
+static void what_is_sent_later_leaves_by_itself(void **state)
+{
+	struct seen *s = *state;
+	const struct msg_MAIL_RCPT one = { .mail = 1, .forward_path = SLICE("one") };
+
+	channel_send_later(s->smtpd, MSG_MAIL_RCPT, &one);
+	for (size_t i = 0; i < 1000 && s->n_rcpts == 0; i++)
+		(void)uv_run(the_loop, UV_RUN_ONCE);
+	assert_int_equal(s->n_rcpts, 1);
+	/* Much does not wait. */
+	for (size_t i = 0; i < 5000; i++)
+		channel_send_later(s->smtpd, MSG_MAIL_RCPT, &one);
+	channel_flush_dirty(the_loop);
+	assert_true(channel_unsent(s->smtpd) < 5000 * MSG_HEADER_BYTES);
+}
+
 static void bytes_one_at_a_time(void **state)
 {
 	struct seen *s = *state;
@@ -226,6 +258,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(frames_arrive_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_sent_later_keeps_its_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_sent_later_leaves_by_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(bytes_one_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_message_that_may_not_be_sent_ends_the_channel, setup, teardown),
