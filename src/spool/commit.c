@@ -43,8 +43,8 @@ void commit_give(struct commit *c, struct list *staged, uint64_t high_water)
 	uv_mutex_lock(&c->lock);
 	c->high_water = high_water;
 	list_move_all(&c->incoming, staged);
-	uv_cond_signal(&c->wake);
 	uv_mutex_unlock(&c->lock);
+	uv_cond_signal(&c->wake); /* not under the lock: the thread would wake only to wait for it */
 }
 
 void commit_add_prepared(struct commit *c, struct spool_segment *s, int error)
@@ -356,7 +356,9 @@ static void commit_main(void *arg)
 		r = commit_batch(c, &batch, &refused);
 		uv_mutex_lock(&c->lock);
 		commit_settle(c, &batch, &refused, r);
-		CHECK(uv_async_send(c->notify) == 0);
+		uv_mutex_unlock(&c->lock);
+		CHECK(uv_async_send(c->notify) == 0); /* the loop takes the lock first thing */
+		uv_mutex_lock(&c->lock);
 	}
 	uv_mutex_unlock(&c->lock);
 	commit_confirm(c);
