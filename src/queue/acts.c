@@ -12,43 +12,6 @@
 
 static struct list acts = { &acts, &acts }; /* struct act.in_acts, in the order of their records */
 
-static bool has_recipient_in(const struct message *m, struct slice domain)
-{
-	struct recipient_cursor c = message_cursor(m);
-	struct recipient_view v;
-
-	while (recipient_next(&c, &v)) {
-		struct slice path = v.spool.forward_path;
-		if (v.stage != STAGE_DONE &&
-			slice_eq_nocase(slice_from(path, slice_rfind(path, '@') + 1), domain))
-			return true;
-	}
-	return false;
-}
-
-static bool flush_wants(enum queue_action action, const struct message *m, struct slice argument)
-{
-	switch (action) {
-	case QUEUE_ACT_FLUSH: return true;
-	case QUEUE_ACT_FLUSH_DOMAIN: return has_recipient_in(m, argument);
-	case QUEUE_ACT_FLUSH_SENDER: return slice_eq_nocase(message_reverse_path(m), argument);
-	case QUEUE_ACT_FLUSH_ID:
-	case QUEUE_ACT_HOLD:
-	case QUEUE_ACT_RELEASE:
-	case QUEUE_ACT_DELETE: break;
-	}
-	return false;
-}
-
-static void flush(enum queue_action action, struct slice argument)
-{
-	list_for_each_safe (node, &queue.all) {
-		struct message *m = CONTAINER_OF(node, struct message, in_all);
-		if (flush_wants(action, m, argument))
-			queue_kick(m);
-	}
-}
-
 /* An act on its way to the disk. */
 struct act {
 	struct list in_acts;
@@ -120,7 +83,7 @@ static void on_held_recorded(void *user, int result)
 		held_undo(a, m);
 	act_done(a, result);
 	if (m && !(m->flags & SPOOL_FLAG_HELD))
-		queue_kick(m); /* released; or its hold failed */
+		queue_kick(m, true); /* released; or its hold failed */
 }
 
 /* What is under way goes on; a release delivers when it is on disk, a hold stops deliveries at once. */
@@ -206,7 +169,7 @@ static void act_on_mail(struct channel *ch, const struct msg_QUEUE_ACT *a)
 	} else if (what == QUEUE_ACT_HOLD || what == QUEUE_ACT_RELEASE) {
 		set_held(m, act_new(ch, a->request, m, what));
 	} else {
-		queue_kick(m);
+		queue_kick(m, true);
 		client_reply(ch, a->request, EX_OK, "");
 	}
 }
@@ -237,8 +200,10 @@ void acts_ask(struct channel *ch, const union msg_any *any, int *fd)
 		act_on_mail(ch, a);
 		return;
 	}
-	flush((enum queue_action)a->action, a->argument);
-	client_reply(ch, a->request, EX_OK, "");
+	if (queue_flush((enum queue_action)a->action, a->argument))
+		client_reply(ch, a->request, EX_OK, "");
+	else
+		client_reply(ch, a->request, EX_TEMPFAIL, "too many flushes are under way");
 }
 
 void acts_client_gone(struct client_state *c)

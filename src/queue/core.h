@@ -40,8 +40,14 @@ void queue_accepted(struct message *m);
 /* Something of m came to rest: reports failures, removes m when it is done, freezes it when all of it rests
  * and sets the time of its next attempt. m may be gone afterwards, its recipients too. */
 void queue_settle(struct message *m);
-/* Recipients that wait (for a time, or because mail was held or paused) are tried now. */
-void queue_kick(struct message *m);
+/* Recipients that wait (for a time, or because mail was held or paused) are tried now; destinations they wait
+ * for are probed now, is_first: by this mail. */
+void queue_kick(struct message *m, bool is_first);
+/* The recipient waits for that destination: it does not any more. False: it does not wait for it. Follow with
+ * queue_go_on(). */
+bool message_unpark(struct message *m, uint32_t rcpt, uint32_t destination);
+void queue_go_on(struct message *m);
+bool life_is_crowded(void); /* mail in bulk is not begun now */
 /* r's leaf is known and it is no duplicate: deliver, discard, fail or defer. */
 void queue_dispatch(struct message *m, struct recipient *r);
 bool queue_is_idle_for(const struct message *m); /* held, or the queue is paused */
@@ -55,6 +61,25 @@ void recipient_postponed(
 	struct message *m, struct recipient *r); /* what had to be told could not be: later again */
 void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state); /* no report */
 void recipient_record(struct message *m, struct recipient *r); /* as it stands now, on disk too */
+
+/* ---- age.c ---- */
+void age_init(void);
+void age_check_clock(void);	     /* now and then: notices when it jumped */
+uint64_t queue_now_us(void);	     /* as wall time at the start, and even ever since */
+uint64_t queue_wall_of(uint64_t us); /* what people's clock shows at that time of queue_now_us() */
+uint32_t queue_dice(void);
+uint64_t age_retry_delay_us(const struct message *m, const struct recipient *r);
+/* Too old, and surely so: FAILED then. before_us: the attempt before the present one. */
+bool age_expire(struct message *m, struct recipient *r, uint64_t before_us);
+/* When there is something to do for one that waits for its destination: microseconds from now. */
+uint64_t age_next_event_us(const struct message *m, const struct recipient_view *v);
+
+/* ---- walk.c ---- */
+/* All mail, that to a domain, that of a sender: now. False: too many such orders at once. */
+bool queue_flush(enum queue_action action, struct slice argument);
+void queue_resume_paused(void);
+bool walks_turn(void); /* true: there is more to do in the next turn of the loop */
+void walks_message_leaves(const struct message *m); /* while it is still in queue.all */
 
 /* ---- priority.c ---- */
 /* content: its beginning, with the header section. */
@@ -84,16 +109,26 @@ void queue_expand(struct message *m, struct recipient *r, struct leaves *l, stru
 void router_init(void);
 void router_want(struct message *m);   /* all its NEW recipients */
 void router_forget(struct message *m); /* it is going away */
+bool router_turn(void);		       /* true: there is more to do in the next turn of the loop */
+bool router_is_busy(void);	       /* more mail would only wait for lookup */
 void router_peer(struct channel *ch);
 void router_peer_gone(struct channel *ch);
 void router_leaf(struct channel *ch, const union msg_any *m, int *fd);
 void router_done(struct channel *ch, const union msg_any *m, int *fd);
 
-/* ---- scheduler.c: destinations and jobs ---- */
+/* ---- scheduler.c, job.c: destinations and jobs ---- */
 void scheduler_init(void);
+void jobs_init(void);
+void scheduler_reload(void);
 void scheduler_add(struct message *m, struct recipient *r);
 void scheduler_forget(struct message *m); /* deliveries that have not started */
 void scheduler_pump(void);		  /* starts what may start */
+/* Recipients that wait for a destination (struct recipient.waits_for). lift: it is probed now, is_first: by
+ * that recipient. */
+void scheduler_lift(uint32_t destination, uint64_t id, uint32_t rcpt, bool is_first);
+uint32_t scheduler_probes(uint32_t destination);	/* that failed in a row */
+uint64_t scheduler_next_probe_us(uint32_t destination); /* queue_now_us() then */
+void scheduler_describe(struct buf *out);		/* lines for `postrider status` */
 void scheduler_peer_gone(struct channel *ch);
 void scheduler_drained(struct channel *ch); /* content that was asked for can be sent again */
 size_t scheduler_jobs(void);

@@ -2,27 +2,26 @@
 /*
  * life.c - the steps of a message's life: accepted, tried, waiting, told, removed; see core.h
  *
- * Ages are counted on the monotonic clock and times of the next attempt are kept as wall time, bounded by the
- * longest retry interval: a clock that jumps expires nothing and delays nothing for long.
+ * Times of the next attempt are those of queue_now_us(), bounded by the longest retry interval. Ages: age.c.
  */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "mail/queue_id.h"
 #include "queue/core.h"
-#include <sys/random.h>
 
-#define RECHECK_MS 1000		 /* smallest step of the retry timer */
-#define MIN_ATTEMPTS_TO_EXPIRE 3 /* age alone returns nothing: a host that slept has tried nothing */
+#define RECHECK_MS 1000 /* smallest step of the retry timer */
 
+#define BULK_TURN 8
 #define RECIPIENTS_PER_ACTIVE 10 /* of live messages on average; one message alone may have more */
 
 /* Messages that rest and want a turn. New mail has a line of its own: it takes turns with what is tried
  * again, so that neither starves behind the other. */
 static struct {
-	struct heap waiting; /* by the time of their next attempt; see turn_key() */
-	struct heap fresh;   /* never tried, in the order of their coming */
-	uint64_t n_fresh;    /* that ever came */
-	uint64_t last_kick;  /* key of the last one that was kicked: they keep their order */
+	struct heap waiting;		    /* by the time of their next attempt; see turn_key() */
+	struct heap fresh[PRIORITY_LEVELS]; /* never tried, in the order of their coming */
+	uint64_t n_fresh;		    /* that ever came */
+	uint64_t n_begun;		    /* of these */
+	uint64_t last_kick;		    /* key of the last one that was kicked: they keep their order */
 	bool waiting_is_next;
 	uv_timer_t timer;
 	uint64_t timer_at; /* the key it runs for; 0: it does not run */
@@ -40,9 +39,21 @@ static bool has_room(void)
 	return message_n_live() < max && message_n_live_recipients() < max * RECIPIENTS_PER_ACTIVE;
 }
 
+bool life_is_crowded(void)
+{
+	uint64_t half = queue.rp->config->queue_max_active / 2;
+
+	return message_n_live() >= half || message_n_live_recipients() >= half * RECIPIENTS_PER_ACTIVE;
+}
+
+static struct heap *fresh_of(const struct message *m)
+{
+	return &turns.fresh[m->priority == PRIORITY_BULK ? PRIORITY_BULK : PRIORITY_LETTER];
+}
+
 static void turn_cancel(struct message *m)
 {
-	heap_remove(m->was_tried ? &turns.waiting : &turns.fresh, &m->retry);
+	heap_remove(m->was_tried ? &turns.waiting : fresh_of(m), &m->retry);
 }
 
 void queue_enter(struct message *m)
@@ -56,6 +67,7 @@ static void message_leave(struct message *m)
 {
 	table_remove(&queue.by_id, &m->by_id);
 	listing_message_leaves(m);
+	walks_message_leaves(m);
 	list_remove(&m->in_all);
 	turn_cancel(m);
 	queue.n_messages--;
@@ -80,7 +92,7 @@ void queue_accepted(struct message *m)
 		SLICE_ARG(message_reverse_path(m)), m->entry.content_bytes, m->n_rcpts);
 	if (queue_is_idle_for(m) || !has_room())
 		spool_content_forget(queue.spool, &m->entry); /* nobody will read it soon */
-	queue_kick(m);
+	queue_kick(m, false);
 }
 
 /* ---- turns ---- */
@@ -103,20 +115,41 @@ static int64_t wait_us(uint64_t next_attempt_us, uint64_t now_us)
 /* Its recipients go on: those that are due, or all of them. */
 static void recipients_go_on(struct message *m, bool is_kicked)
 {
-	uint64_t now_us = clock_wall_us(), longest_us = queue.rp->config->queue_retry_max * 1000000;
+	uint64_t now_us = queue_now_us(), longest_us = queue.rp->config->queue_retry_max * 1000000;
 
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
-		uint64_t next_us = m->rcpts[i].next_attempt_us;
-		bool is_due = next_us <= now_us + RECHECK_MS * 1000 || next_us > now_us + 2 * longest_us;
-		if (m->rcpts[i].stage == STAGE_WAITING && (is_kicked || is_due))
-			recipient_stage(m, &m->rcpts[i], STAGE_NEW);
+		struct recipient *r = &m->rcpts[i];
+		bool is_due = r->next_attempt_us <= now_us + RECHECK_MS * 1000 ||
+			r->next_attempt_us > now_us + 2 * longest_us;
+		if (r->stage != STAGE_WAITING)
+			continue;
+		if (r->waits_for)
+			(void)age_expire(m, r, r->last_attempt_us); /* nothing is asked, nothing tried */
+		else if (is_kicked || is_due)
+			recipient_stage(m, r, STAGE_NEW);
 	}
 	router_want(m);
 }
 
-void queue_kick(struct message *m)
+/* Those that wait for destinations come back with them, which are probed now. True when others wait too. */
+static bool lift_hold_offs(struct message *m, bool is_first)
 {
-	if (queue_is_idle_for(m))
+	struct recipient_cursor c = message_cursor(m);
+	struct recipient_view v;
+	bool has_others = false;
+
+	while (recipient_next(&c, &v)) {
+		if (v.stage == STAGE_NEW || (v.stage == STAGE_WAITING && !v.waits_for))
+			has_others = true;
+		else if (v.stage == STAGE_WAITING)
+			scheduler_lift(v.waits_for, m->entry.id, c.next - 1, is_first);
+	}
+	return has_others;
+}
+
+void queue_kick(struct message *m, bool is_first)
+{
+	if (queue_is_idle_for(m) || !lift_hold_offs(m, is_first))
 		return;
 	turn_cancel(m);
 	if (m->live) {
@@ -128,25 +161,67 @@ void queue_kick(struct message *m)
 		heap_insert(
 			&turns.waiting, &m->retry, turns.last_kick = MAX(turn_key(0), turns.last_kick + 1));
 	else
-		heap_insert(&turns.fresh, &m->retry, ++turns.n_fresh);
+		heap_insert(fresh_of(m), &m->retry, ++turns.n_fresh);
+}
+
+static bool waits_for(const struct message *m, uint32_t rcpt, uint32_t destination)
+{
+	struct recipient_cursor c = message_cursor(m);
+	struct recipient_view v;
+
+	if (rcpt >= m->n_rcpts)
+		return false;
+	if (m->live)
+		return m->rcpts[rcpt].stage == STAGE_WAITING && m->rcpts[rcpt].waits_for == destination;
+	while (recipient_next(&c, &v) && c.next <= rcpt)
+		;
+	return v.stage == STAGE_WAITING && v.waits_for == destination;
+}
+
+bool message_unpark(struct message *m, uint32_t rcpt, uint32_t destination)
+{
+	struct recipient *r;
+
+	if (!waits_for(m, rcpt, destination))
+		return false;
+	turn_cancel(m);
+	m->was_tried = true;
+	message_thaw(m);
+	r = &m->rcpts[rcpt];
+	r->waits_for = 0;
+	if (queue_is_idle_for(m))
+		r->next_attempt_us = queue_now_us(); /* when that ends */
+	else
+		recipient_stage(m, r, STAGE_NEW);
+	return true;
+}
+
+void queue_go_on(struct message *m)
+{
+	if (queue_is_idle_for(m))
+		queue_settle(m);
+	else
+		router_want(m);
 }
 
 /* The time of its next turn: the earliest that one of its recipients wants. */
 static void wait_for_turn(struct message *m)
 {
-	uint64_t now_us = clock_wall_us();
+	uint64_t now_us = queue_now_us();
 	int64_t earliest_us = INT64_MAX;
 	struct recipient_cursor c = message_cursor(m);
 	struct recipient_view v;
 
 	while (recipient_next(&c, &v))
-		if (v.stage == STAGE_WAITING)
+		if (v.stage == STAGE_WAITING && v.waits_for)
+			earliest_us = MIN(earliest_us, (int64_t)age_next_event_us(m, &v));
+		else if (v.stage == STAGE_WAITING)
 			earliest_us = MIN(earliest_us, wait_us(v.spool.progress.next_attempt_us, now_us));
 		else if (v.stage == STAGE_NEW)
 			earliest_us = MIN(earliest_us, 0);
 	turn_cancel(m);
 	if (!m->was_tried)
-		heap_insert(&turns.fresh, &m->retry, ++turns.n_fresh);
+		heap_insert(fresh_of(m), &m->retry, ++turns.n_fresh);
 	else if (earliest_us != INT64_MAX)
 		heap_insert(&turns.waiting, &m->retry, turn_key(earliest_us));
 }
@@ -159,9 +234,18 @@ void queue_resume(struct message *m)
 		wait_for_turn(m);
 }
 
+/* Letters before bulk, which gets every eighth turn, and no more than half of the room. */
+static struct heap_node *next_fresh(void)
+{
+	struct heap_node *letter = heap_min(&turns.fresh[PRIORITY_LETTER]);
+	struct heap_node *bulk = life_is_crowded() ? NULL : heap_min(&turns.fresh[PRIORITY_BULK]);
+
+	return letter && (!bulk || turns.n_begun % BULK_TURN) ? letter : bulk;
+}
+
 static struct message *next_in_turn(uint64_t now)
 {
-	struct heap_node *fresh = heap_min(&turns.fresh), *waiting = heap_min(&turns.waiting);
+	struct heap_node *fresh = next_fresh(), *waiting = heap_min(&turns.waiting);
 
 	if (waiting && waiting->key > now)
 		waiting = NULL;
@@ -169,6 +253,7 @@ static struct message *next_in_turn(uint64_t now)
 		return NULL;
 	bool is_waiting = waiting && (turns.waiting_is_next || !fresh);
 	turns.waiting_is_next = !is_waiting;
+	turns.n_begun += !is_waiting;
 	return CONTAINER_OF(is_waiting ? waiting : fresh, struct message, retry);
 }
 
@@ -266,6 +351,7 @@ void recipient_record(struct message *m, struct recipient *r)
 	if (message_n_open(m) == 0 || m->is_deleted || queue.is_stopping)
 		return; /* the last one: the removal of the whole message says it */
 	recipient_progress(r, &p);
+	p.next_attempt_us = queue_wall_of(p.next_attempt_us);
 	spool_record_result(queue.spool, &m->entry, (uint32_t)(r - m->rcpts), &p, NULL, NULL);
 }
 
@@ -303,56 +389,23 @@ void recipient_failed(struct message *m, struct recipient *r)
 	recipient_stage(m, r, STAGE_FAILED);
 }
 
-/* Exponential, with a tenth of jitter so that what failed together does not come back together. */
-static uint64_t retry_delay_us(uint32_t attempts)
-{
-	const struct config *c = queue.rp->config;
-	uint64_t delay_s = c->queue_retry_min;
-	uint32_t dice = 0;
-
-	for (uint32_t i = 1; i < attempts && delay_s < c->queue_retry_max; i++)
-		delay_s *= 2;
-	delay_s = MIN(delay_s, c->queue_retry_max);
-	(void)!getrandom(&dice, sizeof(dice), GRND_NONBLOCK); /* without randomness there is no jitter */
-	return delay_s * 1000000 - delay_s * (dice % 100000);
-}
-
-static bool has_expired(const struct message *m, const struct recipient *r)
-{
-	const struct config *c = queue.rp->config;
-	uint64_t lifetime = message_reverse_path(m).len ? c->queue_lifetime : c->queue_bounce_lifetime;
-
-	return r->attempts >= MIN_ATTEMPTS_TO_EXPIRE && message_age_s(m) > lifetime;
-}
-
-static void expire(struct message *m, struct recipient *r)
-{
-	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
-
-	buf_printf(&reason, "gave up after %u attempts in %" PRIu64 " seconds: %.*s", r->attempts,
-		message_age_s(m), SLICE_ARG(r->reason));
-	recipient_set_outcome(r, SLICE("5.4.7"), buf_slice(&reason), r->remote);
-	queue.n_bounced++;
-	report_log(m, r, "expired", "returned to sender");
-	recipient_stage(m, r, STAGE_FAILED);
-}
-
 void recipient_postponed(struct message *m, struct recipient *r)
 {
-	r->next_attempt_us = clock_wall_us() + retry_delay_us(r->attempts);
+	r->next_attempt_us = queue_now_us() + age_retry_delay_us(m, r);
+	r->waits_for = 0;
 	recipient_stage(m, r, STAGE_WAITING);
 	recipient_record(m, r);
 }
 
 void recipient_deferred(struct message *m, struct recipient *r)
 {
+	uint64_t before_us = r->last_attempt_us;
+
 	count_attempt(r);
 	queue.n_deferred++;
 	report_log(m, r, "deferred", NULL);
-	if (has_expired(m, r)) {
-		expire(m, r);
+	if (age_expire(m, r, before_us))
 		return;
-	}
 	recipient_postponed(m, r);
 }
 

@@ -28,8 +28,11 @@ static void list_rcpt(struct channel *ch, uint64_t request, const struct recipie
 
 	if (v->stage != STAGE_DONE)
 		SEND(ch, QUEUE_RCPT, .request = request, .forward_path = v->spool.forward_path,
-			.status = p->status, .reason = p->attempts ? p->reason : SLICE_EMPTY,
-			.next_attempt_s = p->next_attempt_us / 1000000, .attempts = p->attempts);
+			.status = p->status, .reason = p->attempts || v->waits_for ? p->reason : SLICE_EMPTY,
+			.next_attempt_s = queue_wall_of(v->waits_for ? scheduler_next_probe_us(v->waits_for)
+								     : p->next_attempt_us) /
+				1000000,
+			.attempts = p->attempts);
 }
 
 static void list_go_to(struct client_state *c, struct list *next)

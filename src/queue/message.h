@@ -79,6 +79,7 @@ struct live {
 	uint32_t n_jobs;	    /* under way: they know this message until each has ended */
 	uint32_t n_reports;	    /* bounces being written */
 	uint32_t ask_from;	    /* router: recipients below it have been asked about */
+	uint32_t dispatch_from;	    /* router: those below it have been dispatched */
 	uint32_t cap;		    /* of m->rcpts */
 	struct table identities;    /* of resolved recipients; only when there are several */
 };

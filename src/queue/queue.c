@@ -20,7 +20,7 @@
 
 struct queue queue;
 
-static uv_timer_t id_timer;
+static uv_timer_t id_timer, walk_timer;
 static uv_prepare_t turn;
 
 /* ---- ids ---- */
@@ -63,6 +63,7 @@ static void ids_reserve(void)
 static void on_id_tick(uv_timer_t *timer)
 {
 	(void)timer;
+	age_check_clock();
 	if (MAX(queue.next_number, id_clock()) + ID_RESERVE / 2 > queue.reserved_number)
 		ids_reserve();
 }
@@ -156,10 +157,17 @@ static int queue_before_jail(struct role_process *rp)
 	return 0;
 }
 
+static void on_walk(uv_timer_t *timer)
+{
+	(void)timer; /* on_turn() follows */
+}
+
 static void on_turn(uv_prepare_t *handle)
 {
 	(void)handle;
 	life_turn();
+	if (walks_turn() | router_turn())
+		CHECK(uv_timer_start(&walk_timer, on_walk, 0, 0) == 0); /* the loop must not wait */
 	scheduler_pump();
 }
 
@@ -188,6 +196,8 @@ static int queue_after_jail(struct role_process *rp)
 	scheduler_init();
 	report_init();
 	CHECK(uv_timer_init(rp->loop, &id_timer) == 0);
+	CHECK(uv_timer_init(rp->loop, &walk_timer) == 0);
+	age_init();
 	life_init();
 	/* The queue of a supervisor that was killed has the lock until its last write has returned. */
 	for (unsigned tries = 0; tries == 0 || (r == -EBUSY && tries < BUSY_TRIES); tries++) {
@@ -243,15 +253,8 @@ static void queue_on_listener(struct role_process *rp, struct slice address, int
 static void queue_on_reload(struct role_process *rp)
 {
 	(void)rp;
-	list_for_each_safe (node, &queue.all) { /* a pause may have ended */
-		struct message *m = CONTAINER_OF(node, struct message, in_all);
-		if (queue_is_idle_for(m))
-			continue;
-		if (m->live && m->live->n_in[STAGE_NEW]) /* put back by the pause, whatever the others do */
-			router_want(m);
-		else if (message_n_moving(m) == 0 && !heap_linked(&m->retry))
-			queue_kick(m);
-	}
+	scheduler_reload();
+	queue_resume_paused(); /* a pause may have ended */
 }
 
 static void on_spool_closed(void *user)

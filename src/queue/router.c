@@ -3,13 +3,20 @@
  * router.c - asks lookup where each recipient goes; see core.h
  *
  * A message waits in line until lookup has room for its questions; its recipients are delivered when all have
- * an answer, so that those for one destination go together. When lookup dies, its questions are asked again.
+ * an answer, so that those for one destination go together. Messages take turns with some questions each, and
+ * letters go before bulk: a list of a hundred thousand holds up nobody. When lookup dies, its questions are
+ * asked again.
  */
 #include "ipc/pending.h"
 #include "queue/core.h"
 
 #define CREDITS 5000
-#define ANSWER_MS 120000 /* user database deadlines lie within; lookup answers for them */
+#define BULK_CREDITS 1000
+#define MESSAGE_CREDITS 200   /* of one message */
+#define QUESTIONS_PER_TURN 20 /* of one message */
+#define LETTERS_PER_BULK 7
+#define DISPATCH_AT_ONCE 500 /* recipients; more go on in slices */
+#define ANSWER_MS 120000     /* user database deadlines lie within; lookup answers for them */
 
 /* One question under way; leaves gather until ROUTE_DONE. */
 struct question {
@@ -18,13 +25,17 @@ struct question {
 	struct message *m;
 	uint32_t rcpt;
 	struct leaves leaves;
+	enum message_priority level;
 	bool is_overfull;
 };
 
 static struct {
 	struct pending pending;
 	struct table questions;
-	struct list waiting; /* struct live.in_routing */
+	struct list waiting[PRIORITY_LEVELS]; /* struct live.in_routing: to ask */
+	struct list resolved;		      /* likewise: asked, and being dispatched */
+	size_t n_bulk;			      /* questions */
+	unsigned n_letters;		      /* turns since the last of bulk */
 	struct channel *lookup;
 } router;
 
@@ -44,6 +55,7 @@ static struct question *question_find(uint64_t id)
 
 static void question_free(struct question *q)
 {
+	router.n_bulk -= q->level == PRIORITY_BULK;
 	table_remove(&router.questions, &q->node);
 	leaves_free(&q->leaves);
 	mem_free(q);
@@ -61,23 +73,54 @@ static bool is_plain(const struct recipient *r, const struct leaves *l)
 		l->at[0].kind != LEAF_FILE && l->at[0].kind != LEAF_ADDRESS;
 }
 
-/* All recipients have answers: those that know their leaf go on together, unless the mail was held or deleted
- * meanwhile. */
-static void dispatch_resolved(struct message *m)
+static void wait_in_line(struct message *m)
+{
+	if (!list_linked(&m->live->in_routing))
+		list_push_back(&router.waiting[message_priority(m)], &m->live->in_routing);
+}
+
+/* At most n recipients, from where it stopped; false: there are more. */
+static bool dispatch_some(struct message *m, uint32_t n)
 {
 	bool is_idle = queue_is_idle_for(m);
 
-	if (m->live->n_in[STAGE_ROUTING])
-		return;
-	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+	for (uint32_t i; n && (i = m->live->dispatch_from) < m->n_rcpts; m->live->dispatch_from++) {
 		if (m->rcpts[i].stage != STAGE_RESOLVED)
 			continue;
+		n--;
 		if (is_idle)
 			recipient_stage(m, &m->rcpts[i], STAGE_NEW);
 		else
 			queue_dispatch(m, &m->rcpts[i]);
 	}
-	queue_settle(m);
+	return m->live->dispatch_from == m->n_rcpts;
+}
+
+/* All recipients have answers: those that know their leaf go on together, unless the mail was held or deleted
+ * meanwhile. */
+static void dispatch_resolved(struct message *m)
+{
+	if (m->live->n_in[STAGE_ROUTING] || list_linked(&m->live->in_routing))
+		return;
+	m->live->dispatch_from = 0;
+	if (dispatch_some(m, DISPATCH_AT_ONCE))
+		queue_settle(m);
+	else
+		list_push_back(&router.resolved, &m->live->in_routing);
+}
+
+bool router_turn(void)
+{
+	struct live *live = list_first(&router.resolved, struct live, in_routing);
+
+	if (!live || queue.is_stopping)
+		return false;
+	list_remove(&live->in_routing);
+	if (dispatch_some(live->m, DISPATCH_AT_ONCE))
+		queue_settle(live->m);
+	else
+		list_push_back(&router.resolved, &live->in_routing);
+	return !list_empty(&router.resolved);
 }
 
 static void answer_leaves(struct message *m, struct recipient *r, struct leaves *l)
@@ -112,8 +155,7 @@ static void on_answer(void *owner, uint64_t argument, const union msg_any *m_don
 	if (!done && !router.lookup) {
 		recipient_stage(m, r, STAGE_NEW); /* it died; the next one is asked */
 		m->live->ask_from = 0;
-		if (!list_linked(&m->live->in_routing))
-			list_push_back(&router.waiting, &m->live->in_routing);
+		wait_in_line(m);
 		question_free(q);
 		return;
 	}
@@ -135,6 +177,8 @@ static void on_answer(void *owner, uint64_t argument, const union msg_any *m_don
 			recipient_deferred(m, r);
 	}
 	question_free(q);
+	if (m->live->ask_from < m->n_rcpts)
+		wait_in_line(m); /* it had as many questions as it may have */
 	dispatch_resolved(m);
 	router_pump();
 }
@@ -183,6 +227,8 @@ static bool ask(struct message *m, uint32_t rcpt)
 	}
 	q->m = m;
 	q->rcpt = rcpt;
+	q->level = message_priority(m);
+	router.n_bulk += q->level == PRIORITY_BULK;
 	table_insert(&router.questions, &q->node, table_hash_u64(q->id));
 	recipient_stage(m, r, STAGE_ROUTING);
 	SEND(router.lookup, ROUTE_ASK, .request = q->id, .address = r->forward_path,
@@ -210,50 +256,95 @@ static void resolve_verdict(struct message *m, struct recipient *r)
 		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
 }
 
-/* False when lookup has no room for more; the message stays in line. */
-static bool ask_all(struct message *m)
+enum asked {
+	ASKED_ALL,
+	ASKED_SOME, /* its turn is over */
+	ASKED_MUCH, /* it goes on when answers come */
+	ASKED_FULL, /* lookup has no room for more */
+};
+
+static enum asked ask_some(struct message *m)
 {
+	unsigned n = 0;
+
 	for (uint32_t i; (i = m->live->ask_from) < m->n_rcpts; m->live->ask_from++) {
 		if (m->rcpts[i].stage != STAGE_NEW)
 			continue;
+		if (m->live->n_in[STAGE_ROUTING] >= MESSAGE_CREDITS)
+			return ASKED_MUCH;
+		if (n++ == QUESTIONS_PER_TURN)
+			return ASKED_SOME;
 		if (m->rcpts[i].flags & RECIPIENT_VERDICT)
 			resolve_verdict(m, &m->rcpts[i]);
 		else if (m->rcpts[i].kind != SPOOL_RCPT_ADDRESS)
 			resolve_by_origin(m, &m->rcpts[i]);
 		else if (channel_congested(router.lookup) || !ask(m, i))
-			return false;
+			return ASKED_FULL;
 	}
-	return true;
+	return ASKED_ALL;
+}
+
+static struct message *next_in_line(void)
+{
+	struct live *letter = list_first(&router.waiting[PRIORITY_LETTER], struct live, in_routing);
+	struct live *bulk = router.n_bulk < BULK_CREDITS
+		? list_first(&router.waiting[PRIORITY_BULK], struct live, in_routing)
+		: NULL;
+	struct live *next = letter && (!bulk || router.n_letters < LETTERS_PER_BULK) ? letter : bulk;
+
+	if (!next)
+		return NULL;
+	router.n_letters = next == letter ? router.n_letters + 1 : 0;
+	list_remove(&next->in_routing);
+	return next->m;
 }
 
 static void router_pump(void)
 {
-	while (router.lookup && !list_empty(&router.waiting)) {
-		struct message *m = list_first(&router.waiting, struct live, in_routing)->m;
-		if (!queue_is_idle_for(m) && !ask_all(m))
+	struct message *m;
+
+	while (router.lookup && (m = next_in_line())) {
+		enum asked asked = queue_is_idle_for(m) ? ASKED_ALL : ask_some(m);
+		if (asked == ASKED_FULL) {
+			list_push_front(&router.waiting[message_priority(m)], &m->live->in_routing);
 			return;
-		list_remove(&m->live->in_routing);
-		if (m->live->n_in[STAGE_ROUTING] == 0)
-			dispatch_resolved(m); /* nothing was to be asked */
+		}
+		if (asked == ASKED_SOME)
+			wait_in_line(m);
+		else if (asked == ASKED_ALL)
+			dispatch_resolved(m); /* if nothing was to be asked */
 	}
 }
 
 void router_want(struct message *m)
 {
+	if (list_linked(&m->live->in_routing))
+		list_remove(&m->live->in_routing); /* what was being dispatched goes on with the others */
 	if (queue_is_idle_for(m)) {
 		dispatch_resolved(m); /* nothing is asked; what was known rests */
 		return;
 	}
 	m->live->ask_from = 0;
-	if (!list_linked(&m->live->in_routing))
-		list_push_back(&router.waiting, &m->live->in_routing);
+	wait_in_line(m);
 	router_pump();
 }
 
 void router_forget(struct message *m)
 {
-	if (m->live && list_linked(&m->live->in_routing))
-		list_remove(&m->live->in_routing);
+	if (!m->live || !list_linked(&m->live->in_routing))
+		return;
+	list_remove(&m->live->in_routing);
+	m->live->ask_from = m->n_rcpts;
+	if (m->live->n_in[STAGE_ROUTING])
+		return; /* the last answer puts the others back */
+	for (uint32_t i = 0; i < m->n_rcpts; i++)
+		if (m->rcpts[i].stage == STAGE_RESOLVED)
+			recipient_stage(m, &m->rcpts[i], STAGE_NEW);
+}
+
+bool router_is_busy(void)
+{
+	return router.questions.n >= BULK_CREDITS || !list_empty(&router.waiting[PRIORITY_LETTER]);
 }
 
 void router_peer(struct channel *ch)
@@ -276,6 +367,8 @@ void router_peer_gone(struct channel *ch)
 
 void router_init(void)
 {
-	list_init(&router.waiting);
+	for (size_t i = 0; i < PRIORITY_LEVELS; i++)
+		list_init(&router.waiting[i]);
+	list_init(&router.resolved);
 	pending_init(&router.pending, queue.rp->loop, CREDITS, ANSWER_MS);
 }

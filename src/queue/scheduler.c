@@ -1,101 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scheduler.c - destinations take turns; a job is one message, one destination, some of its recipients; see
- * core.h
+ * scheduler.c - which delivery goes next: destinations take turns, letters before bulk; see core.h
  *
- * Each destination (a user of this host, or a next hop) has its own line and its own limit of jobs, so
- * that a slow one delays only itself. Content leaves with a job's first chunk; more is pulled by the
- * receiver.
+ * Each destination (a user of this host, or a next hop) has its own line and its own pace, so that a slow one
+ * delays only itself. One that may start something stands in the ready list of the process that delivers for
+ * it; one that may not stands in none, until a job's end or its timer brings it back: a turn costs the same
+ * however many wait. Mail in bulk gets every eighth start while letters wait too, and never all places, so
+ * that a letter finds one free.
+ *
+ * Mail for a destination that is held off, or whose line is long while memory is short, is parked: it rests
+ * and is brought back when its time has come.
  */
 #include "base/clock.h"
-#include "base/limits.h"
-#include "queue/core.h"
+#include "queue/scheduler-private.h"
 
-#define LOCAL_JOBS 5000 /* in all */
-#define LOCAL_JOBS_OF_USER                                                                                   \
-	100 /* mailboxes are written in batches; one that is locked stops only its own mail */
+#define LOCAL_JOBS 5000	     /* in all */
 #define LOCAL_RECIPIENTS 100 /* of one local job */
-
-struct destination {
-	struct table_node node;
-	struct list in_turn;	/* among those with something to start */
-	struct list deliveries; /* struct delivery.in_line */
-	size_t n_jobs;
-	enum role role;
-	unsigned instance; /* of that role: one process keeps a destination's connections */
-	struct slice name;
-	char *text;
-};
-
-/* Waits in a destination's line, then is a job. */
-struct delivery {
-	struct list in_line;
-	struct table_node node; /* among the jobs */
-	uint64_t id;		/* 0 until it is a job */
-	struct message *m;
-	struct destination *to;
-	uint32_t *rcpts;
-	uint32_t n_rcpts, cap;
-	struct list in_hungry; /* wants content while the channel is full */
-	uint64_t wanted_offset;
-	struct leaves forwards; /* of the recipient whose result comes next */
-	uint32_t forwards_rcpt;
-};
+#define LETTERS_PER_BULK 7
+#define STEPS_PER_TURN 2000 /* of the loop, for each deliverer */
+#define LINE_MESSAGES 1000  /* in a remote line before more are parked, when memory is short */
+#define REFILL_BELOW 200    /* messages in line */
+#define REFILL_MESSAGES 100 /* brought back at a time */
+#define REFILLS_PER_TURN 10 /* destinations */
+#define STALE_PER_REFILL 5000
+#define AGAIN_MS 10
 
 static struct {
-	struct table destinations, jobs;
-	struct list turns;
-	struct list hungry; /* struct delivery.in_hungry */
-	uint64_t next_job;
-	size_t n_remote_jobs, n_jobs;
+	struct deliverer local, smtp[ROLE_MAX_INSTANCES];
+	struct list refill; /* struct destination.in_refill */
+	uv_timer_t again;   /* something is left to do though nothing happens */
 	bool is_pumping;
 } sched;
 
-void scheduler_init(void)
+/* ---- ready or not ---- */
+
+static void ready_link(struct destination *d)
 {
-	list_init(&sched.turns);
-	list_init(&sched.hungry);
-	sched.next_job = 1;
+	for (size_t i = 0; i < PRIORITY_LEVELS; i++)
+		if (line_has(&d->line, (enum message_priority)i) && !list_linked(&d->in_ready[i]))
+			list_push_back(&d->to->ready[i], &d->in_ready[i]);
 }
 
-size_t scheduler_jobs(void)
+static void ready_unlink(struct destination *d)
 {
-	return sched.n_jobs;
+	for (size_t i = 0; i < PRIORITY_LEVELS; i++)
+		list_remove(&d->in_ready[i]);
 }
 
-/* ---- destinations ---- */
-
-static struct destination *destination_get(enum role role, struct slice name)
+static struct deliverer *deliverer_of(enum role role, struct slice name)
 {
-	uint64_t hash = table_hash_bytes(name) + role;
-	struct destination *d;
-
-	for (struct table_node *n = table_first(&sched.destinations, hash); n; n = table_next(n, hash)) {
-		d = CONTAINER_OF(n, struct destination, node);
-		if (d->role == role && slice_eq(d->name, name))
-			return d;
-	}
-	d = mem_new(sizeof(*d));
-	d->role = role;
-	d->text = slice_dup(name);
-	d->name = (struct slice){ d->text, name.len };
-	if (role == ROLE_SMTP)
-		d->instance = (unsigned)(hash % queue.rp->config->smtp_processes);
-	list_init(&d->in_turn);
-	list_init(&d->deliveries);
-	table_insert(&sched.destinations, &d->node, hash);
-	return d;
-}
-
-static void destination_drop_if_unused(struct destination *d)
-{
-	if (d->n_jobs || !list_empty(&d->deliveries))
-		return;
-	if (list_linked(&d->in_turn))
-		list_remove(&d->in_turn);
-	table_remove(&sched.destinations, &d->node);
-	mem_free(d->text);
-	mem_free(d);
+	if (role == ROLE_LOCAL)
+		return &sched.local;
+	/* One process keeps a destination's connections. */
+	return &sched.smtp[table_hash_bytes(name) % queue.rp->config->smtp_processes];
 }
 
 static size_t max_recipients(const struct destination *d)
@@ -103,437 +60,394 @@ static size_t max_recipients(const struct destination *d)
 	return d->role == ROLE_LOCAL ? LOCAL_RECIPIENTS : (size_t)queue.rp->config->smtp_max_recipients;
 }
 
-/* ---- deliveries ---- */
+/* ---- parking ---- */
 
-static void delivery_free(struct delivery *v)
+void scheduler_wait_for(struct message *m, struct recipient *r, struct destination *d)
 {
-	list_remove(&v->in_hungry);
-	leaves_free(&v->forwards);
-	mem_free(v->rcpts);
-	mem_free(v);
+	r->waits_for = d->number;
+	destination_park(d, m->entry.id, (uint32_t)(r - m->rcpts), false);
+	if (d->pace.state == PACE_OPEN && !list_linked(&d->in_refill))
+		list_push_back(&sched.refill, &d->in_refill);
 }
 
-static void delivery_append(struct delivery *v, uint32_t rcpt)
+static void park(struct message *m, struct recipient *r, struct destination *d)
 {
-	if (v->n_rcpts == v->cap) {
-		uint32_t cap = v->cap ? v->cap * 2 : 1;
-		uint32_t *grown = mem_new_array(cap, sizeof(*grown));
-		if (v->n_rcpts)
-			memcpy(grown, v->rcpts, v->n_rcpts * sizeof(*grown));
-		mem_free(v->rcpts);
-		v->rcpts = grown;
-		v->cap = cap;
+	auto_buf struct buf reason = BUF_INIT(4096);
+	bool is_held = d->pace.state != PACE_OPEN;
+
+	if (is_held)
+		buf_printf(&reason, "%s does not answer (%s); it is probed again and again, and mail follows",
+			d->text, d->trouble);
+	else
+		buf_printf(&reason, "waits behind other mail for %s", d->text);
+	recipient_set_outcome(
+		r, is_held ? slice_of(d->trouble_status) : SLICE("4.4.5"), buf_slice(&reason), SLICE_EMPTY);
+	recipient_stage(m, r, STAGE_WAITING);
+	scheduler_wait_for(m, r, d);
+}
+
+/* Brings back at most n recipients that wait for d. */
+static void unpark(struct destination *d, size_t n)
+{
+	struct message *m = NULL, *next; /* those of one message go on together */
+	uint32_t number = d->number;
+	struct parked p;
+
+	for (size_t stale = 0; n && stale < STALE_PER_REFILL && destination_unpark(d, &p);) {
+		next = queue_find(p.id);
+		if (!next || !message_unpark(next, p.rcpt, number)) {
+			stale++;
+			continue;
+		}
+		n--;
+		if (m && m != next)
+			queue_go_on(m);
+		m = next;
+		if (destination_numbered(number) != d)
+			break; /* what came back was all that kept it */
 	}
-	v->rcpts[v->n_rcpts++] = rcpt;
+	if (m)
+		queue_go_on(m);
 }
 
-/* Recipients with reverse-paths of their own (owner-) cannot share a transaction with others. */
-static bool can_share(const struct delivery *v, const struct recipient *r)
+static bool is_probe_wanted(const struct destination *d)
 {
-	const struct recipient *first = &v->m->rcpts[v->rcpts[0]];
+	return d->pace.state == PACE_PROBING && !d->pace.is_probe_under_way;
+}
 
-	return first->has_reverse_path == r->has_reverse_path &&
-		slice_eq(recipient_reverse_path(v->m, first), recipient_reverse_path(v->m, r));
+/* One goes, whichever comes first: one that waits, or one that arrives. */
+static void probe(struct destination *d)
+{
+	uint32_t number = d->number;
+
+	pace_probe(&d->pace);
+	if (d->line.n == 0)
+		unpark(d, 1);
+	if (destination_numbered(number) != d)
+		return;
+	ready_link(d);
+	/* What was brought back may have been held, deleted or led elsewhere. */
+	destination_wake_at(d, clock_mono_ms() + d->limits.hold_min_ms);
+}
+
+static void on_woken(struct destination *d)
+{
+	uint32_t number = d->number;
+
+	if (d->pace.state == PACE_HELD || is_probe_wanted(d))
+		probe(d);
+	else
+		ready_link(d);
+	if (destination_numbered(number) == d)
+		destination_drop_if_unused(d);
+}
+
+void scheduler_is_alive(struct destination *d)
+{
+	destination_is_alive(d);
+	if (d->n_parked && !list_linked(&d->in_refill))
+		list_push_back(&sched.refill, &d->in_refill);
+}
+
+static void refill(void)
+{
+	for (size_t n = 0; n < REFILLS_PER_TURN && !list_empty(&sched.refill); n++) {
+		struct destination *d = CONTAINER_OF(sched.refill.next, struct destination, in_refill);
+		list_remove(&d->in_refill);
+		list_push_back(&sched.refill, &d->in_refill);
+		if (d->line.n_messages >= REFILL_BELOW || router_is_busy() || life_is_crowded())
+			continue;
+		if (d->n_parked) {
+			unpark(d, REFILL_MESSAGES);
+		} else {
+			list_remove(&d->in_refill);
+			destination_drop_if_unused(d);
+		}
+	}
+}
+
+void scheduler_lift(uint32_t number, uint64_t id, uint32_t rcpt, bool is_first)
+{
+	struct destination *d = destination_numbered(number);
+
+	if (!d)
+		return;
+	if (is_first)
+		destination_park(d, id, rcpt, true);
+	if (d->pace.state == PACE_HELD) /* in the loop: the caller is at work on the message */
+		destination_wake_at(d, clock_mono_ms());
+}
+
+uint32_t scheduler_probes(uint32_t number)
+{
+	const struct destination *d = destination_numbered(number);
+
+	return d ? d->pace.n_failed : 0;
+}
+
+uint64_t scheduler_next_probe_us(uint32_t number)
+{
+	const struct destination *d = destination_numbered(number);
+	uint64_t now_ms = clock_mono_ms(), now_us = queue_now_us();
+
+	if (!d || d->pace.state != PACE_HELD || d->pace.probe_at_ms < now_ms)
+		return now_us;
+	return now_us + (d->pace.probe_at_ms - now_ms) * 1000;
+}
+
+/* ---- in line ---- */
+
+static bool must_park(const struct destination *d)
+{
+	return d->pace.state == PACE_HELD || d->pace.is_probe_under_way ||
+		(d->role == ROLE_SMTP && d->line.n_messages >= LINE_MESSAGES && life_is_crowded());
 }
 
 void scheduler_add(struct message *m, struct recipient *r)
 {
-	bool is_remote = r->leaf == LEAF_REMOTE;
-	struct destination *d = destination_get(is_remote ? ROLE_SMTP : ROLE_LOCAL, r->user);
-	struct delivery *v = list_empty(&d->deliveries)
-		? NULL
-		: CONTAINER_OF(d->deliveries.prev, struct delivery, in_line);
+	enum role role = r->leaf == LEAF_REMOTE ? ROLE_SMTP : ROLE_LOCAL;
+	struct destination *d = destination_get(role, r->user, deliverer_of(role, r->user));
 
-	if (!v || v->m != m || v->n_rcpts >= max_recipients(d) || !can_share(v, r)) {
-		v = mem_new(sizeof(*v));
-		v->m = m;
-		v->to = d;
-		list_init(&v->in_hungry);
-		list_push_back(&d->deliveries, &v->in_line);
+	if (must_park(d)) {
+		park(m, r, d);
+		return;
 	}
-	delivery_append(v, (uint32_t)(r - m->rcpts));
+	line_add(&d->line, m, (uint32_t)(r - m->rcpts), max_recipients(d));
 	recipient_stage(m, r, STAGE_READY);
-	if (!list_linked(&d->in_turn))
-		list_push_back(&sched.turns, &d->in_turn);
+	ready_link(d);
 }
 
-static void forget_in(struct table_node *node, void *user)
+static void put_back(struct delivery *v)
 {
-	struct destination *d = CONTAINER_OF(node, struct destination, node);
-	struct message *m = user;
-
-	list_for_each_safe (at, &d->deliveries) {
-		struct delivery *v = CONTAINER_OF(at, struct delivery, in_line);
-		if (v->m != m)
-			continue;
-		for (uint32_t i = 0; i < v->n_rcpts; i++)
-			recipient_stage(m, &m->rcpts[v->rcpts[i]], STAGE_NEW);
-		list_remove(&v->in_line);
-		delivery_free(v);
-	}
+	for (uint32_t i = 0; i < v->n_rcpts; i++)
+		recipient_stage(v->m, &v->m->rcpts[v->rcpts[i]], STAGE_NEW);
+	delivery_free(v);
 }
 
 void scheduler_forget(struct message *m)
 {
-	if (!m->live)
+	struct delivery *v;
+
+	if (!m->live || !m->live->n_in[STAGE_READY])
 		return; /* in no line */
-	table_each(&sched.destinations, forget_in, m);
-}
-
-/* ---- jobs ---- */
-
-static struct delivery *job_find(const struct channel *ch, uint64_t id)
-{
-	uint64_t hash = table_hash_u64(id);
-
-	if (queue.is_stopping)
-		return NULL; /* the spool takes no results any more: reconciled after the next start */
-	for (struct table_node *n = table_first(&sched.jobs, hash); n; n = table_next(n, hash)) {
-		struct delivery *v = CONTAINER_OF(n, struct delivery, node);
-		if (v->id == id) /* only who got the job may speak of it */
-			return v->to->role == ch->peer && v->to->instance == ch->instance ? v : NULL;
-	}
-	return NULL;
-}
-
-/* A recipient that had its result may be in another job meanwhile: this one has no more say. */
-static bool is_active_in(const struct delivery *v, uint32_t i)
-{
-	const struct recipient *r = &v->m->rcpts[v->rcpts[i]];
-
-	return r->stage == STAGE_ACTIVE && r->job == v->id;
-}
-
-/* The recipient of a job, or NULL when it is none of the job's or has its result already. */
-static struct recipient *job_recipient(const struct delivery *v, uint32_t rcpt)
-{
-	for (uint32_t i = 0; i < v->n_rcpts; i++)
-		if (v->rcpts[i] == rcpt)
-			return is_active_in(v, i) ? &v->m->rcpts[rcpt] : NULL;
-	return NULL;
-}
-
-static int send_chunk(struct channel *ch, const struct delivery *v, uint64_t offset)
-{
-	auto_buf struct buf chunk = BUF_INIT(LIMIT_CHUNK);
-	struct slice whole;
-	int r = 0;
-
-	if (spool_content_peek(&v->m->entry, &whole)) {
-		whole = slice_first(slice_from(whole, (size_t)offset), LIMIT_CHUNK);
-	} else {
-		r = spool_content_read(queue.spool, &v->m->entry, offset, LIMIT_CHUNK, &chunk);
-		whole = buf_slice(&chunk);
-	}
-	if (r == 0)
-		SEND(ch, JOB_CONTENT, .job = v->id, .offset = offset, .chunk = whole);
-	return r;
-}
-
-static void send_recipient(struct channel *ch, const struct delivery *v, uint32_t i)
-{
-	const struct recipient *r = &v->m->rcpts[v->rcpts[i]];
-
-	SEND(ch, JOB_RCPT, .job = v->id, .rcpt = v->rcpts[i], .kind = r->leaf,
-		.flags = (uint8_t)(r->flags | (r->reconcile ? RCPT_RECONCILE : 0)),
-		.forward_path = r->forward_path, .user = r->leaf == LEAF_REMOTE ? SLICE_EMPTY : r->user,
-		.original = r->leaf == LEAF_REMOTE && r->has_reverse_path ? SLICE_EMPTY : r->original,
-		.orcpt = r->orcpt, .notify = r->notify, .trail = r->trail, .origin = r->origin_key);
-}
-
-static void job_forget(struct delivery *v)
-{
-	table_remove(&sched.jobs, &v->node);
-	v->m->live->n_jobs--;
-	v->to->n_jobs--;
-	sched.n_jobs--;
-	sched.n_remote_jobs -= v->to->role == ROLE_SMTP;
-	if (!list_empty(&v->to->deliveries) && !list_linked(&v->to->in_turn))
-		list_push_back(&sched.turns, &v->to->in_turn);
-}
-
-static void job_end(struct delivery *v)
-{
-	struct message *m = v->m;
-	struct destination *d = v->to;
-
-	job_forget(v);
-	delivery_free(v);
-	destination_drop_if_unused(d);
-	queue_settle(m);
-}
-
-static void job_content_failed(struct channel *ch, struct delivery *v, int error)
-{
-	struct message *m = v->m;
-
-	SEND(ch, JOB_CANCEL, .job = v->id);
-	for (uint32_t i = 0; i < v->n_rcpts; i++) {
-		struct recipient *r = &m->rcpts[v->rcpts[i]];
-		if (!is_active_in(v, i))
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		const struct recipient *r = &m->rcpts[i];
+		if (r->stage != STAGE_READY)
 			continue;
-		recipient_set_outcome(r, SLICE("4.3.0"),
-			error == -EBADMSG ? SLICE("the message is damaged on disk; see the log and "
-						  "`postrider spool check`")
-					  : SLICE("the message cannot be read from disk"),
-			SLICE_EMPTY);
-		recipient_deferred(m, r);
+		struct destination *d =
+			destination_find(r->leaf == LEAF_REMOTE ? ROLE_SMTP : ROLE_LOCAL, r->user);
+		while (d && (v = line_take_of(&d->line, m)))
+			put_back(v);
+		if (d)
+			destination_drop_if_unused(d);
 	}
-	job_end(v);
 }
 
-static void job_start(struct channel *ch, struct delivery *v)
-{
-	const struct message *m = v->m;
-	const struct recipient *first = &m->rcpts[v->rcpts[0]];
-	struct spool_envelope env;
-	int r;
+/* ---- turns ---- */
 
-	message_envelope(m, &env);
-	v->id = sched.next_job++;
-	table_insert(&sched.jobs, &v->node, table_hash_u64(v->id));
-	v->m->live->n_jobs++;
-	v->to->n_jobs++;
-	sched.n_jobs++;
-	sched.n_remote_jobs += v->to->role == ROLE_SMTP;
-	SEND(ch, JOB_BEGIN, .job = v->id, .queue_id = m->entry.id,
-		.destination = v->to->role == ROLE_SMTP ? v->to->name : SLICE_EMPTY,
-		.reverse_path = recipient_reverse_path(m, first),
-		/* A list's mail is the owner's: the sender's wishes ended at the list (RFC 3461 5.2.7.1). */
-		.envid = first->has_reverse_path ? SLICE_EMPTY : env.envid,
-		.ret = first->has_reverse_path ? RET_DEFAULT : m->ret,
-		.body = m->body_type == SPOOL_BODY_8BITMIME ? BODY_8BITMIME : BODY_DEFAULT,
-		.smtputf8 = m->smtputf8, .size = m->entry.content_bytes, .n_rcpts = v->n_rcpts);
-	for (uint32_t i = 0; i < v->n_rcpts; i++) {
-		v->m->rcpts[v->rcpts[i]].job = v->id;
-		recipient_stage(v->m, &v->m->rcpts[v->rcpts[i]], STAGE_ACTIVE);
-		send_recipient(ch, v, i);
-	}
-	r = send_chunk(ch, v, 0);
-	if (r < 0)
-		job_content_failed(ch, v, r);
-}
-
-static bool destination_has_room(const struct destination *d)
+static size_t max_jobs(const struct deliverer *to, enum message_priority level)
 {
 	const struct config *c = queue.rp->config;
+	size_t max = to->role == ROLE_LOCAL
+		? LOCAL_JOBS
+		: (size_t)MAX(c->smtp_max_connections / c->smtp_processes, UINT64_C(1));
 
-	if (d->role == ROLE_LOCAL)
-		return d->n_jobs < LOCAL_JOBS_OF_USER && sched.n_jobs - sched.n_remote_jobs < LOCAL_JOBS;
-	return d->n_jobs < c->smtp_destination_concurrency && sched.n_remote_jobs < c->smtp_max_connections;
+	if (level == PRIORITY_LETTER)
+		return max;
+	/* local works on as many at a time as it has processes; a letter does not wait behind more. */
+	return to->role == ROLE_LOCAL ? MIN(max / 2, (size_t)c->local_max_workers * 2)
+				      : MAX(max - max / 5, (size_t)1);
+}
+
+/* False: nothing can start. */
+static bool next_level(const struct deliverer *to, enum message_priority *level_out)
+{
+	bool letters = !list_empty(&to->ready[PRIORITY_LETTER]);
+	bool bulk = !list_empty(&to->ready[PRIORITY_BULK]) && to->n_bulk < max_jobs(to, PRIORITY_BULK);
+
+	if (to->n_jobs >= max_jobs(to, PRIORITY_LETTER) || (!letters && !bulk))
+		return false;
+	*level_out = letters && (!bulk || to->n_letters < LETTERS_PER_BULK) ? PRIORITY_LETTER : PRIORITY_BULK;
+	return true;
 }
 
 /* Held, deleted or paused while it waited in line: it goes back to be routed when that ends. */
-static void rest(struct destination *d, struct delivery *v)
+static void rest(struct destination *d, struct message *m)
 {
-	struct message *m = v->m;
+	struct delivery *v;
 
-	for (uint32_t i = 0; i < v->n_rcpts; i++)
-		recipient_stage(m, &m->rcpts[v->rcpts[i]], STAGE_NEW);
-	list_remove(&v->in_line);
-	delivery_free(v);
-	if (!list_empty(&d->deliveries))
-		list_push_back(&sched.turns, &d->in_turn);
+	while ((v = line_take_of(&d->line, m)))
+		put_back(v);
+	ready_link(d);
 	destination_drop_if_unused(d);
 	queue_settle(m);
 }
 
-/* One destination starts one job, then the next destination has its turn. */
-static bool turn(struct destination *d)
+static void park_delivery(struct destination *d, enum message_priority level)
 {
-	struct channel *ch = role_peer(queue.rp, d->role, d->instance);
-	struct delivery *v = list_first(&d->deliveries, struct delivery, in_line);
+	struct delivery *v = line_take(&d->line, level);
+	struct message *m = v->m;
 
-	list_remove(&d->in_turn);
-	if (!v) {
+	for (uint32_t i = 0; i < v->n_rcpts; i++)
+		park(m, &m->rcpts[v->rcpts[i]], d);
+	delivery_free(v);
+	ready_link(d);
+	queue_settle(m);
+}
+
+static void start(struct channel *ch, struct destination *d, enum message_priority level, uint64_t now_us)
+{
+	struct delivery *v = line_take(&d->line, level);
+
+	v->to = d;
+	pace_started(&d->pace, &d->limits, now_us);
+	d->to->n_letters = level == PRIORITY_BULK ? 0 : d->to->n_letters + 1;
+	ready_link(d);
+	job_start(ch, v, level);
+}
+
+/* One destination starts one job, then the next destination has its turn. */
+static void turn(struct channel *ch, struct deliverer *to, enum message_priority level)
+{
+	struct destination *d = CONTAINER_OF(to->ready[level].next, struct destination, in_ready[level]);
+	struct message *m = line_first(&d->line, level);
+	uint64_t now_us = clock_mono_ns() / 1000;
+
+	list_remove(&d->in_ready[level]);
+	if (!m) {
 		destination_drop_if_unused(d);
-		return true;
+		return;
 	}
-	if (queue_is_idle_for(v->m)) {
-		rest(d, v);
-		return true;
+	if (queue_is_idle_for(m)) {
+		rest(d, m);
+		return;
 	}
-	if (!destination_has_room(d) && d->n_jobs)
-		return true; /* the end of one of its jobs gives it its turn back */
-	if (!ch || channel_congested(ch) || !destination_has_room(d)) {
-		list_push_back(&sched.turns, &d->in_turn);
-		return false;
+	switch (pace_ask(&d->pace, &d->limits, d->n_jobs, now_us)) {
+	case PACE_GO: start(ch, d, level, now_us); return;
+	case PACE_PARK: park_delivery(d, level); return;
+	case PACE_FULL: ready_unlink(d); return; /* the end of one of its jobs brings it back */
+	case PACE_LATER:
+		ready_unlink(d);
+		destination_wake_at(d, d->pace.next_us / 1000 + 1);
+		return;
 	}
-	list_remove(&v->in_line);
-	if (!list_empty(&d->deliveries))
-		list_push_back(&sched.turns, &d->in_turn);
-	job_start(ch, v);
-	return true;
+}
+
+static void again(void);
+
+static void pump(struct deliverer *to)
+{
+	struct channel *ch = role_peer(queue.rp, to->role, to->instance);
+	enum message_priority level;
+
+	for (unsigned n = 0; ch && !channel_congested(ch) && next_level(to, &level); n++) {
+		if (n == STEPS_PER_TURN) {
+			again();
+			return;
+		}
+		turn(ch, to, level);
+	}
 }
 
 void scheduler_pump(void)
 {
-	size_t idle = 0, n = 0;
-
 	if (sched.is_pumping || queue.is_stopping)
 		return;
 	sched.is_pumping = true;
-	list_for_each (node, &sched.turns)
-		n++;
-	/* Ends when nothing can start, or every destination in line refused in a row. */
-	while (!list_empty(&sched.turns) && idle < n)
-		idle = turn(list_first(&sched.turns, struct destination, in_turn)) ? 0 : idle + 1;
+	refill();
+	pump(&sched.local);
+	for (unsigned i = 0; i < queue.rp->config->smtp_processes; i++)
+		pump(&sched.smtp[i]);
+	if (!list_empty(&sched.refill))
+		again();
 	sched.is_pumping = false;
 }
 
-/* ---- what comes back ---- */
-
-static void feed(struct channel *ch, struct delivery *v)
+static void on_again(uv_timer_t *timer)
 {
-	int r = send_chunk(ch, v, v->wanted_offset);
-
-	if (r < 0)
-		job_content_failed(ch, v, r);
+	(void)timer; /* scheduler_pump() follows before the loop waits again */
 }
 
-void scheduler_more(struct channel *ch, const union msg_any *m, int *fd)
+static void again(void)
 {
-	struct delivery *v = job_find(ch, m->JOB_MORE.job);
-
-	(void)fd;
-	if (!v || m->JOB_MORE.offset >= v->m->entry.content_bytes)
-		return;
-	v->wanted_offset = m->JOB_MORE.offset;
-	if (!channel_congested(ch))
-		feed(ch, v);
-	else if (!list_linked(&v->in_hungry))
-		list_push_back(&sched.hungry, &v->in_hungry);
+	CHECK(uv_timer_start(&sched.again, on_again, AGAIN_MS, 0) == 0);
 }
 
-void scheduler_drained(struct channel *ch)
+void scheduler_job_ended(struct destination *d)
 {
-	list_for_each_safe (node, &sched.hungry) {
-		struct delivery *v = CONTAINER_OF(node, struct delivery, in_hungry);
-		if (channel_congested(ch))
-			return;
-		if (v->to->role != ch->peer || v->to->instance != ch->instance)
-			continue;
-		list_remove(&v->in_hungry);
-		feed(ch, v);
-	}
+	ready_link(d);
+	if (is_probe_wanted(d)) /* it told nothing */
+		destination_wake_at(d, clock_mono_ms() + d->limits.hold_min_ms);
+	destination_drop_if_unused(d);
 }
 
-void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd)
-{
-	const struct msg_JOB_FORWARD *f = &m->JOB_FORWARD;
-	struct delivery *v = job_find(ch, f->job);
-	const struct leaf leaf = {
-		.kind = f->kind, .flags = f->flags, .address = f->address, .origin = f->origin
-	};
+/* ---- the role ---- */
 
-	(void)fd;
-	if (!v || !job_recipient(v, f->rcpt) ||
-		(f->kind != LEAF_ADDRESS && f->kind != LEAF_DISCARD && f->kind != LEAF_FILE &&
-			f->kind != LEAF_COMMAND))
-		return;
-	if (v->forwards.n && v->forwards_rcpt != f->rcpt)
-		leaves_free(&v->forwards);
-	v->forwards_rcpt = f->rcpt;
-	(void)!leaves_add(&v->forwards,
-		&leaf); /* bounded: a ~/.forward with more loses its rest, and its size is limited */
+static void reload(struct destination *d, void *user)
+{
+	(void)user;
+	ready_link(d); /* there may be room now */
 }
 
-static void forwarded(struct delivery *v, struct recipient *r)
+void scheduler_reload(void)
 {
-	char *user = slice_dup(r->user);
-
-	report_log(v->m, r, "sent", "forwarded as the user's .forward says");
-	queue_expand(v->m, r, &v->forwards, slice_of(user));
-	mem_free(user);
+	destinations_reload();
+	destinations_each(reload, NULL);
 }
 
-void scheduler_result(struct channel *ch, const union msg_any *any, int *fd)
+static void deliverer_init(struct deliverer *to, enum role role, unsigned instance)
 {
-	const struct msg_JOB_RESULT *result = &any->JOB_RESULT;
-	struct delivery *v = job_find(ch, result->job);
-	struct recipient *r = v ? job_recipient(v, result->rcpt) : NULL;
-
-	(void)fd;
-	if (!r)
-		return;
-	recipient_set_outcome(r, result->status, result->reason, result->remote);
-	r->reconcile = false;
-	switch ((enum job_outcome)result->outcome) {
-	case JOB_DELIVERED:
-	case JOB_RELAYED:
-	case JOB_RELAYED_DSN: recipient_delivered(v->m, r, result->outcome); return;
-	case JOB_FAILED: recipient_failed(v->m, r); return;
-	case JOB_FORWARDED:
-		if (v->forwards.n && v->forwards_rcpt == result->rcpt) {
-			forwarded(v, r);
-			return;
-		}
-		break;
-	case JOB_DEFERRED:
-	case JOB_UNREACHABLE: break;
-	}
-	recipient_deferred(v->m, r);
+	to->role = role;
+	to->instance = instance;
+	for (size_t i = 0; i < PRIORITY_LEVELS; i++)
+		list_init(&to->ready[i]);
 }
 
-void scheduler_done(struct channel *ch, const union msg_any *any, int *fd)
+void scheduler_init(void)
 {
-	struct delivery *v = job_find(ch, any->JOB_DONE.job);
-
-	(void)fd;
-	if (!v)
-		return;
-	for (uint32_t i = 0; i < v->n_rcpts; i++) {
-		struct recipient *r = &v->m->rcpts[v->rcpts[i]];
-		if (!is_active_in(v, i))
-			continue;
-		recipient_set_outcome(
-			r, SLICE("4.3.0"), SLICE("the delivery ended without a result"), SLICE_EMPTY);
-		recipient_deferred(v->m, r);
-	}
-	job_end(v);
+	list_init(&sched.refill);
+	deliverer_init(&sched.local, ROLE_LOCAL, 0);
+	for (unsigned i = 0; i < ROLE_MAX_INSTANCES; i++)
+		deliverer_init(&sched.smtp[i], ROLE_SMTP, i);
+	CHECK(uv_timer_init(queue.rp->loop, &sched.again) == 0);
+	destinations_init(on_woken);
+	jobs_init();
 }
 
-/* ---- peers ---- */
+/* ---- what people see ---- */
 
-struct lost {
-	const struct channel *ch;
-	struct delivery **jobs;
-	size_t n;
+#define STATUS_LINES 20
+
+struct status {
+	struct buf *out;
+	size_t n_busy, n_held, n_jobs;
 };
 
-static void collect_lost(struct table_node *node, void *user)
+static void count(struct destination *d, void *user)
 {
-	struct delivery *v = CONTAINER_OF(node, struct delivery, node);
-	struct lost *lost = user;
+	struct status *s = user;
 
-	if (v->to->role == lost->ch->peer && v->to->instance == lost->ch->instance)
-		lost->jobs[lost->n++] = v;
+	if (d->role != ROLE_SMTP)
+		return;
+	s->n_busy += d->n_jobs > 0;
+	s->n_jobs += d->n_jobs;
+	if (d->pace.state == PACE_OPEN || s->n_held++ >= STATUS_LINES)
+		return;
+	uint64_t now_ms = clock_mono_ms();
+	buf_printf(s->out, "held off: %s for %" PRIu64 " s, %zu recipients wait, ", d->text,
+		(now_ms - d->held_since_ms) / 1000, d->n_parked);
+	if (d->pace.state == PACE_HELD && d->pace.probe_at_ms > now_ms)
+		buf_printf(s->out, "next probe in %" PRIu64 " s: %s\n",
+			(d->pace.probe_at_ms - now_ms + 999) / 1000, d->trouble);
+	else
+		buf_printf(s->out, "is being probed: %s\n", d->trouble);
 }
 
-/* Its unfinished jobs have an unknown outcome: again, and local looks first at what is in the mailbox
- * already. */
-void scheduler_peer_gone(struct channel *ch)
+void scheduler_describe(struct buf *out)
 {
-	struct lost lost = { .ch = ch };
+	struct status s = { .out = out };
 
-	if ((ch->peer != ROLE_LOCAL && ch->peer != ROLE_SMTP) || queue.is_stopping)
-		return;
-	lost.jobs = mem_new_array(sched.n_jobs, sizeof(*lost.jobs));
-	table_each(&sched.jobs, collect_lost, &lost);
-	for (size_t i = 0; i < lost.n; i++) {
-		struct delivery *v = lost.jobs[i];
-		job_forget(v);
-		for (uint32_t k = 0; k < v->n_rcpts; k++) {
-			struct recipient *r = &v->m->rcpts[v->rcpts[k]];
-			if (!is_active_in(v, k))
-				continue;
-			r->reconcile = true;
-			scheduler_add(v->m, r);
-		}
-		struct message *m = v->m;
-		destination_drop_if_unused(v->to);
-		delivery_free(v);
-		queue_settle(m);
-	}
-	mem_free(lost.jobs);
+	destinations_each(count, &s);
+	buf_printf(out, "destinations: %zu connections to %zu in use, %zu held off\n", s.n_jobs, s.n_busy,
+		s.n_held);
 }

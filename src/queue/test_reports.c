@@ -299,21 +299,28 @@ static void old_mail_comes_back_after_enough_attempts(void **state)
 		uint64_t age_s;
 		uint32_t attempts; /* before */
 		bool expires;
-	} rows[] = { { 100, 2, true }, { 100, 1, false }, { 30, 5, false } };
+		const char *settings;
+	} rows[] = {
+		/* Only the wall clock knows its age: it is tried some more. */
+		{ 100, 2, true, "retry_min = 1s\nretry_max = 1s\nlifetime = 60s\ndelay_warning = 0\n" },
+		{ 100, 5, false, LATER "lifetime = 60s\ndelay_warning = 0\n" },
+		{ 30, 5, false, LATER "lifetime = 60s\ndelay_warning = 0\n" },
+	};
 	static const struct rig_end ends[] = { { "u1@here.example", JOB_DEFERRED, "4.2.1", { { 0 } } },
 		{ 0 } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct rig rig;
-		rig_init(&rig, LATER "lifetime = 60s\ndelay_warning = 0\n");
+		rig_init(&rig, rows[i].settings);
 		rig.ends = ends;
 		(void)rig_seed(&rig, rows[i].age_s, rows[i].attempts, "a@sender.example", "u1@here.example");
 		rig_start(&rig);
 		rig_wait(&rig, rig_logged(&rig, "status=deferred") == 1);
 		if (rows[i].expires) {
 			assert_true(rig_contains(
-				&wait_job(&rig, "a@sender.example", 0)->content, "gave up after 3 attempts"));
+				&wait_job(&rig, "a@sender.example", 0)->content, "gave up after"));
+			assert_in_range(rig_n_jobs(&rig, "u1@here.example"), 2, 5);
 			rig_wait(&rig, rig_logged(&rig, ": removed") == 2);
 		} else {
 			rig_pause(&rig, 100);

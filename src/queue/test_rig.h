@@ -110,11 +110,14 @@ struct rig_mail {
 	const char *from;
 	const char *to[RIG_RCPTS]; /* NULL-ended */
 	uint8_t notify;
-	size_t size;	   /* of the body; 0: a line */
-	uint64_t queue_id; /* 0: the next of the lease */
+	size_t size;	    /* of the body; 0: a line */
+	const char *header; /* NULL, or whole lines */
+	uint64_t queue_id;  /* 0: the next of the lease */
 };
 /* Hands it over by smtpd; the queue id. */
 uint64_t rig_send(struct rig *rig, const struct rig_mail *mail);
+/* One mail to r0@domain, r1@domain and so on. */
+uint64_t rig_send_list(struct rig *rig, size_t n, const char *domain);
 uint16_t rig_code(const struct rig *rig, size_t i);		   /* of the i-th result */
 uint64_t rig_accept(struct rig *rig, const struct rig_mail *mail); /* and waits for 250 */
 

@@ -12,12 +12,14 @@
 static void send_content(struct rig *rig, const struct rig_mail *mail, uint64_t number)
 {
 	static char chunk[LIMIT_CHUNK];
+	auto_buf struct buf first = BUF_INIT(1000);
 	struct channel *smtpd = rig->peers[ROLE_SMTPD];
 
 	memset(chunk, 'x', sizeof(chunk));
 	for (size_t i = 99; i < sizeof(chunk); i += 100)
 		chunk[i] = '\n';
-	SEND(smtpd, MAIL_CONTENT, .mail = number, .chunk = SLICE("Subject: test\n\nHello.\n"));
+	buf_printf(&first, "%sSubject: test\n\nHello.\n", mail->header ? mail->header : "");
+	SEND(smtpd, MAIL_CONTENT, .mail = number, .chunk = buf_slice(&first));
 	for (size_t left = mail->size; left > 0; left -= MIN(left, sizeof(chunk)))
 		SEND(smtpd, MAIL_CONTENT, .mail = number, .chunk = { chunk, MIN(left, sizeof(chunk)) });
 }
@@ -34,6 +36,23 @@ uint64_t rig_send(struct rig *rig, const struct rig_mail *mail)
 		SEND(smtpd, MAIL_RCPT, .mail = number, .forward_path = slice_of(mail->to[i]),
 			.notify = mail->notify);
 	send_content(rig, mail, number);
+	SEND(smtpd, MAIL_END, .mail = number);
+	return id;
+}
+
+uint64_t rig_send_list(struct rig *rig, size_t n, const char *domain)
+{
+	struct channel *smtpd = rig->peers[ROLE_SMTPD];
+	uint64_t id = rig->next_id++, number = ++rig->next_mail;
+	char to[100];
+
+	SEND(smtpd, MAIL_BEGIN, .mail = number, .queue_id = id, .reverse_path = SLICE("list@far.example"),
+		.protocol = SLICE("ESMTP"));
+	for (size_t i = 0; i < n; i++) {
+		(void)snprintf(to, sizeof(to), "r%zu@%s", i, domain);
+		SEND(smtpd, MAIL_RCPT, .mail = number, .forward_path = slice_of(to));
+	}
+	send_content(rig, &(struct rig_mail){ 0 }, number);
 	SEND(smtpd, MAIL_END, .mail = number);
 	return id;
 }
