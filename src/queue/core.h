@@ -8,12 +8,13 @@
 #pragma once
 #include "ipc/role.h"
 #include "mail/dsn.h"
+#include "queue/by_id.h"
 #include "queue/message.h"
 
 struct queue {
 	struct role_process *rp;
 	struct spool *spool;
-	struct table by_id;
+	struct by_id by_id;
 	struct list all; /* struct message.in_all, oldest first */
 	uint64_t n_messages;
 	uint64_t next_number, reserved_number; /* queue ids: below reserved_number they may be handed out */

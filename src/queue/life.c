@@ -58,20 +58,20 @@ static void turn_cancel(struct message *m)
 
 void queue_enter(struct message *m)
 {
-	table_insert(&queue.by_id, &m->by_id, table_hash_u64(m->entry.id));
+	by_id_add(&queue.by_id, m);
 	list_push_back(&queue.all, &m->in_all);
 	queue.n_messages++;
 }
 
+/* Before the spool forgets its id. */
 static void message_leave(struct message *m)
 {
-	table_remove(&queue.by_id, &m->by_id);
+	by_id_remove(&queue.by_id, m);
 	listing_message_leaves(m);
 	walks_message_leaves(m);
 	list_remove(&m->in_all);
 	turn_cancel(m);
 	queue.n_messages--;
-	message_free(&m);
 }
 
 bool queue_is_idle_for(const struct message *m)
@@ -313,8 +313,9 @@ static void queue_remove(struct message *m)
 
 	*id = queue_id_format(m->entry.id);
 	log_info("%s: removed", id->at);
-	spool_remove(queue.spool, &m->entry, on_removed, id);
 	message_leave(m);
+	spool_remove(queue.spool, &m->entry, on_removed, id);
+	message_free(&m);
 }
 
 /* The one place that decides whether a message may go: nobody holds a question, a job, a record or a report

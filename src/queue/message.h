@@ -86,7 +86,7 @@ struct live {
 
 struct message {
 	struct spool_entry entry; /* first: found from it */
-	struct table_node by_id;
+	struct message *next_by_id;
 	struct list in_all;	 /* arrival order */
 	struct heap_node retry;	 /* in one of the heaps of life.c; only while frozen */
 	char *packed;		 /* the envelope; the recipients as of the last freezing */

@@ -88,14 +88,7 @@ uint64_t queue_new_id(void)
 
 struct message *queue_find(uint64_t id)
 {
-	uint64_t hash = table_hash_u64(id);
-
-	for (struct table_node *n = table_first(&queue.by_id, hash); n; n = table_next(n, hash)) {
-		struct message *m = CONTAINER_OF(n, struct message, by_id);
-		if (m->entry.id == id)
-			return m;
-	}
-	return NULL;
+	return by_id_find(&queue.by_id, id);
 }
 
 /* ---- the spool's hooks ---- */
