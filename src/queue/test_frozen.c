@@ -156,7 +156,8 @@ static void dump_recipient(struct buf *to, const struct recipient_view *v)
 		r->flags, r->origin, r->origin_item, r->origin_uid);
 	buf_printf(to, "%d %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " ", p->state, p->attempts, p->flags,
 		p->first_attempt_us, p->last_attempt_us, p->next_attempt_us);
-	buf_printf(to, "%d %d %d %p", v->stage, v->reconcile, v->has_identity, (void *)v->outcome);
+	buf_printf(to, "%d %d %d %p %u", v->stage, v->reconcile, v->has_identity, (void *)v->outcome,
+		v->waits_for);
 	if (v->has_identity)
 		buf_printf(to, " %u ", v->leaf);
 	if (v->has_identity && v->leaf == LEAF_USER)
@@ -200,6 +201,7 @@ static void live_a_little(struct message *m)
 		if (r->stage != STAGE_DONE)
 			recipient_stage(m, r, dice(2) ? STAGE_WAITING : STAGE_NEW);
 		r->reconcile = dice(2);
+		r->waits_for = (uint32_t)some_number();
 	}
 	while (m->n_rcpts < RCPTS_MAX && dice(3) == 0) {
 		struct spool_recipient more;

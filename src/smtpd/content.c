@@ -65,17 +65,26 @@ void transaction_abort(struct session *s)
 
 /* ---- the beginning ---- */
 
-void content_begin(struct session *s)
+static bool take_queue_id(struct session *s)
 {
 	struct transaction *t = s->mail;
 
 	t->queue_id = s->world->hooks->take_queue_id(s);
-	if (t->queue_id == 0) {
+	t->queue_number = s->world->n_queues_gone;
+	if (t->queue_id)
+		log_info("%s: client=" CLIENT_FMT, queue_id_format(t->queue_id).at, s->client_ip);
+	return t->queue_id != 0;
+}
+
+void content_begin(struct session *s)
+{
+	struct transaction *t = s->mail;
+
+	if (!take_queue_id(s)) {
 		session_log_reject(s, 0, "DATA", &no_queue, t->reverse_path, NO_PATH);
 		session_refuse(s, SMTP_VERB_DATA, &no_queue);
 		return;
 	}
-	log_info("%s: client=" CLIENT_FMT, queue_id_format(t->queue_id).at, s->client_ip);
 	t->dot = DOT_DECODER_INIT(SESSION_LINE_MAX);
 	t->hops = HOPS_INIT;
 	t->content_since_ms = s->world->now_ms;
@@ -189,6 +198,9 @@ static bool content_take(struct session *s, struct slice *rest)
 	size_t own;
 	bool has_ended;
 
+	/* Queue may have died between DATA and the first content: its successor knows only ids of its own. */
+	if (!t->refused && t->number == 0 && t->queue_number != s->world->n_queues_gone && !take_queue_id(s))
+		t->refused = &no_queue;
 	if (t->refused) {
 		has_ended = dot_decode(&t->dot, rest, NULL);
 		return has_ended;
@@ -332,6 +344,7 @@ void session_queue_gone(struct session_world *w)
 {
 	struct transaction *t;
 
+	w->n_queues_gone++;
 	do {
 		t = NULL;
 		table_each(&w->mails, find_any, &t);

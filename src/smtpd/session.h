@@ -70,7 +70,8 @@ struct transaction {
 	size_t n_rcpts;
 	struct smtp_mail mail; /* from, envid and auth are in bytes[] or unused */
 	struct slice reverse_path, envid;
-	uint64_t queue_id; /* from DATA on */
+	uint64_t queue_id;     /* from DATA on */
+	uint64_t queue_number; /* which of the queue processes, counted in n_queues_gone, it is from */
 	struct dot_decoder dot;
 	struct hops hops;
 	uint64_t content_since_ms;
@@ -106,7 +107,7 @@ struct session_world {
 	struct deadlines deadlines;
 	uint64_t now_ms;
 	struct table mails; /* transactions that are with queue, by number */
-	uint64_t last_number;
+	uint64_t last_number, n_queues_gone;
 	struct buf chunk; /* decoded content on its way to queue; empty between calls */
 	bool is_stopping;
 };

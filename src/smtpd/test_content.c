@@ -278,6 +278,23 @@ static void queue_dies(void **state)
 	}
 }
 
+/* After DATA, before its first content: the mail goes to the next queue with an id that this one leased. */
+static void queue_dies_before_it_hears_of_a_mail(void **state)
+{
+	struct rig rig;
+	uint64_t before;
+	(void)state;
+
+	open_at_content(&rig, HOST);
+	before = rig.session.mail->queue_id;
+	session_queue_gone(&rig.world);
+	SEND(&rig, "x\r\n");
+	assert_true(rig.session.mail->queue_id > before);
+	SEND(&rig, ".\r\n");
+	assert_true(slice_starts(rig_replies(&rig), SLICE("250 2.0.0 Ok: queued as ")));
+	rig_close(&rig);
+}
+
 static void understands_results(void **state)
 {
 	static const struct {
@@ -436,6 +453,7 @@ int main(void)
 		cmocka_unit_test(finds_loops),
 		cmocka_unit_test(queue_is_not_there),
 		cmocka_unit_test(queue_dies),
+		cmocka_unit_test(queue_dies_before_it_hears_of_a_mail),
 		cmocka_unit_test(understands_results),
 		cmocka_unit_test(queue_refuses_early),
 		cmocka_unit_test(queue_is_slow),
