@@ -2,10 +2,11 @@
 /*
  * nullsmtp - accepts every mail and throws it away, counting messages and recipients
  *
- *	nullsmtp [-a ADDRESS] [-p PORT]
+ *	nullsmtp [-a ADDRESS] [-p PORT] [-r REFUSAL]
  *
  * The sink of relay measurements, and the limit of the load generator: what smtpload reaches here is what it
- * could reach anywhere. Prints its counts when it is stopped; XCOUNT tells them while it runs.
+ * could reach anywhere. With -r each RCPT has that reply. Prints its counts when it is stopped; XCOUNT tells
+ *them while it runs.
  */
 #include "bench/responder.h"
 
@@ -21,11 +22,13 @@ int main(int argc, char **argv)
 	uint64_t port = 2525;
 	int opt, e;
 
-	while ((opt = getopt(argc, argv, "a:p:")) >= 0) {
+	while ((opt = getopt(argc, argv, "a:p:r:")) >= 0) {
 		if (opt == 'a') {
 			address = optarg;
+		} else if (opt == 'r') {
+			r.refusal = optarg;
 		} else if (opt != 'p' || !slice_to_u64(slice_of(optarg), UINT16_MAX, &port)) {
-			fprintf(stderr, "usage: nullsmtp [-a ADDRESS] [-p PORT]\n");
+			fprintf(stderr, "usage: nullsmtp [-a ADDRESS] [-p PORT] [-r REFUSAL]\n");
 			return 64;
 		}
 	}

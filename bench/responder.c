@@ -57,11 +57,19 @@ static bool flush(struct responder *r, struct responder_conn *c)
 
 static void cmd_rcpt(struct responder *r, struct responder_conn *c)
 {
+	if (r->refusal) {
+		buf_printf(&c->out, "%s\r\n", r->refusal);
+		return;
+	}
 	c->n_rcpts++;
 	buf_append_str(&c->out, "250 2.1.5 Ok\r\n");
 }
 static void cmd_data(struct responder *r, struct responder_conn *c)
 {
+	if (r->refusal) {
+		buf_append_str(&c->out, "554 5.5.1 No recipients\r\n");
+		return;
+	}
 	c->in_data = true;
 	c->scanned = 0;
 	buf_append_str(&c->out, "354 Go on\r\n");

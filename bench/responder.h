@@ -29,7 +29,8 @@ struct responder_conn {
 };
 
 struct responder {
-	int wake_fd; /* readable when on_wake is to be called; -1: never */
+	const char *refusal; /* reply to every RCPT; NULL: yes */
+	int wake_fd;	     /* readable when on_wake is to be called; -1: never */
 	void (*on_wake)(struct responder *r);
 	/* Content without its final dot line, still dot-stuffed. True: the 250 goes out at once. False: c is
 	 * kept until responder_release(). */
