@@ -4,6 +4,7 @@ most of them make."""
 import contextlib
 import os
 import shutil
+import time
 
 from driver.peer import Calls, FIRST_UID, Mailboxes, MESSAGE_OCTETS
 from driver.samples import Sample
@@ -14,7 +15,8 @@ HALF = 0.5  # acceptance while delivering counts when so much is delivered at th
 class Bench:
     def __init__(self, args, scratch, peers, series):
         self.args = args
-        self.rounds, self.seconds, self.is_quick = args.rounds, args.seconds, args.quick
+        self.rounds = [args.round] if args.round is not None else list(range(args.rounds))
+        self.seconds, self.is_quick, self.began = args.seconds, args.quick, time.monotonic()
         self.build, self.scratch = args.build, scratch
         self.all_peers = peers  # {name: Peer}
         self.series = series
@@ -49,7 +51,8 @@ class Bench:
                         [t for t in trouble if t])
         self.series.samples.append(sample)
         values = ", ".join(f"{k} {v:,.4g}" for k, v in sample.metrics.items())
-        print(f"{self.series.workload}: round {n_round + 1}, {point}, {server}: {values}"
+        print(f"{time.monotonic() - self.began:6.1f} s {self.series.workload}: round {n_round + 1}, {point}, {server}: "
+              f"{values}"
               + "".join(f"; TROUBLE: {t}" for t in sample.trouble), flush=True)
         return sample
 

@@ -42,8 +42,16 @@ class Series:
         return list(dict.fromkeys(s.server for s in self.samples if s.point == point))
 
 
+def forget(directory, workload):
+    (directory / f"{workload}.json").unlink(missing_ok=True)
+
+
 def save(directory, series):
+    """With what earlier slices of the same measurement left."""
     directory.mkdir(parents=True, exist_ok=True)
+    earlier = load(directory, series.workload)
+    if earlier:
+        series = Series(series.workload, earlier.conditions, earlier.samples + series.samples)
     (directory / f"{series.workload}.json").write_text(json.dumps(asdict(series), indent=1) + "\n")
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One file for each workload. It says TITLE, SERVERS, METRICS, NOTE and SECONDS (about how long all of it takes, as the
-final measurement does it), and run(bench), which adds samples. ORDER is that of the page and of the run."""
+"""One file for each workload. It says TITLE, SERVERS, METRICS, NOTE, and run(bench), which adds samples for bench.rounds; with
+IS_ONE_ROUND there is only one. ORDER is that of the page and of the run."""
 import importlib
 
 ORDER = ["held", "deliver", "one_mailbox", "steady", "relay", "recipients", "bodies", "sendmail", "aliases", "mailq",

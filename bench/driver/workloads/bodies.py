@@ -8,7 +8,6 @@ from driver.samples import Metric
 
 TITLE = "1 MB bodies"
 SERVERS = ["postfix", "exim", "postrider", "probe"]
-SECONDS = 100
 METRICS = [
     Metric("mbps", "MB/s accepted", ("dd", "postfix", "exim")),
     Metric("cpu", "CPU s per 1,000"),
@@ -38,7 +37,7 @@ def plain_write(bench):
 
 def run(bench):
     with bench.serving("held", SERVERS) as peers:
-        for n in range(bench.rounds):
+        for n in bench.rounds:
             bench.add("20 sessions", "dd", n, {"mbps": plain_write(bench)})
             for peer in bench.turns(peers, n):
                 measure(bench, peer, "20 sessions", n, 20, options=("-l", OCTETS))

@@ -9,7 +9,7 @@ from driver.samples import Metric
 
 TITLE = "System calls by name"
 SERVERS = ["postfix", "postrider"]
-SECONDS = 40
+IS_ONE_ROUND = True
 METRICS = [Metric("all", "system calls per message")]
 NOTE = """`strace -c -f` attached to all processes, 10 sessions to 100 mailboxes; the calls that make up most of them.
 strace slows a server down and makes its batches smaller: the undisturbed totals stand above."""

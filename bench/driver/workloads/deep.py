@@ -8,7 +8,7 @@ from driver.samples import Metric
 
 TITLE = "1,000,000 queued messages"
 SERVERS = ["postrider"]
-SECONDS = 150
+IS_ONE_ROUND = True
 METRICS = [
     Metric("fill_rate", "filled at messages/s"),
     Metric("pss_mb", "PSS MB"),

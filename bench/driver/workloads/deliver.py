@@ -5,7 +5,6 @@ from driver.samples import Metric
 
 TITLE = "Acceptance while delivering to 100 mailboxes"
 SERVERS = ["postfix", "exim", "postrider"]
-SECONDS = 210
 METRICS = [
     Metric("rate", "accepted/s", ("postfix", "exim")),
     Metric("end_to_end", "end to end/s", ("postfix", "exim")),
@@ -25,7 +24,7 @@ postponed work. CPU, calls and syncs are those of acceptance and delivery togeth
 def run(bench):
     sessions_list = bench.args.sessions or bench.scaled([1, 10, 50, 200], [50])
     with bench.serving("deliver", SERVERS) as peers:
-        for n in range(bench.rounds):
+        for n in bench.rounds:
             for i, sessions in enumerate(sessions_list):
                 for peer in bench.turns(first_round_only(peers, n, "exim"), n, i):
                     measure(bench, peer, f"{sessions} sessions" if sessions > 1 else "1 session", n, sessions,

@@ -5,7 +5,6 @@ from driver.samples import Metric
 
 TITLE = "Durable acceptance, delivery held"
 SERVERS = ["postfix", "exim", "postrider", "probe"]
-SECONDS = 230
 METRICS = [
     Metric("rate", "accepted/s", ("postfix", "exim", "probe")),
     Metric("cpu", "CPU s per 1,000"),
@@ -23,7 +22,7 @@ ceiling of this disk."""
 def run(bench):
     sessions_list = bench.args.sessions or bench.scaled([1, 10, 50, 200], [50])
     with bench.serving("held", SERVERS) as peers:
-        for n in range(bench.rounds):
+        for n in bench.rounds:
             for i, sessions in enumerate(sessions_list):
                 for peer in bench.turns(peers, n, i):
                     measure(bench, peer, f"{sessions} sessions" if sessions > 1 else "1 session", n, sessions)

@@ -7,7 +7,6 @@ from driver.samples import Metric
 
 TITLE = "The machine's own limits"
 SERVERS = ["nullsmtp"]
-SECONDS = 40
 METRICS = [Metric("rate", "messages/s"), Metric("per_sync", "messages per sync", each=False)]
 NOTE = """*nullsmtp* says yes and keeps nothing: the limit of the generator, which shares the cores with the server. *disk*:
 4 KB records in a file written beforehand, one fdatasync for each batch, one writer, no network."""
@@ -34,7 +33,7 @@ def run(bench):
             out.write(bytes(1 << 20))
         os.fsync(out.fileno())
     with bench.serving("held", SERVERS) as peers:
-        for n in range(bench.rounds):
+        for n in bench.rounds:
             for peer in peers:
                 for sessions in (1, 50, 200):
                     result = peer.load(sessions, seconds)

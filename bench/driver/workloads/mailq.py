@@ -6,7 +6,6 @@ from driver.samples import Metric
 
 TITLE = "mailq"
 SERVERS = ["postfix", "exim", "postrider"]
-SECONDS = 150
 METRICS = [
     Metric("whole_s", "s for all", ("postfix", "exim")),
     Metric("first_ms", "ms to the first message", ("postfix", "exim")),
@@ -29,7 +28,7 @@ def run(bench):
             for peer in active:
                 result = peer.load(50, None, *FAR, messages=wanted - depth[peer.name])
                 depth[peer.name], trouble[peer.name] = wanted, load_trouble(result)
-            for n in range(bench.rounds):
+            for n in bench.rounds:
                 for peer in bench.turns(active, n):
                     metrics, lines, _ = list_queue(peer)
                     metrics.update(lines=lines, pss_mb=(peer.pss_kb() or 0) / 1024)

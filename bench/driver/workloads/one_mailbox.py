@@ -5,7 +5,6 @@ from driver.samples import Metric
 
 TITLE = "End to end into one mailbox"
 SERVERS = ["postfix", "exim", "postrider"]
-SECONDS = 110
 METRICS = [
     Metric("end_to_end", "end to end/s", ("postfix", "exim")),
     Metric("rate", "accepted/s", ("postfix", "exim")),
@@ -19,6 +18,6 @@ NOTE = """All mail goes to one user. Exim is measured in the first round."""
 
 def run(bench):
     with bench.serving("deliver", SERVERS) as peers:
-        for n in range(bench.rounds):
+        for n in bench.rounds:
             for peer in bench.turns(first_round_only(peers, n, "exim"), n):
                 measure(bench, peer, "50 sessions", n, 50, destination=Mailboxes(peer), options=("-u", "1"))

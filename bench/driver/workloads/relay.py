@@ -6,7 +6,6 @@ from driver.samples import Metric
 
 TITLE = "Relay end to end"
 SERVERS = ["postfix", "exim", "postrider"]
-SECONDS = 150
 METRICS = [
     Metric("end_to_end", "end to end/s", ("postfix", "exim")),
     Metric("rate", "accepted/s", ("postfix", "exim")),
@@ -25,7 +24,7 @@ POINTS = {"one destination": ("-r", "u%d@[10.1.0.1]"), "1,000 destinations": ("-
 def run(bench):
     with bench.serving("deliver", SERVERS) as peers:
         sinks = {peer.name: Sink(peer) for peer in peers}
-        for n in range(bench.rounds):
+        for n in bench.rounds:
             for i, (point, options) in enumerate(POINTS.items()):
                 for peer in bench.turns(first_round_only(peers, n, "exim"), n, i):
                     measure(bench, peer, point, n, 50, destination=sinks[peer.name], options=options)

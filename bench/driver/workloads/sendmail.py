@@ -5,7 +5,6 @@ from driver.samples import Metric
 
 TITLE = "`sendmail -i user < message`"
 SERVERS = ["postfix", "exim", "postrider"]
-SECONDS = 90
 METRICS = [
     Metric("p50_ms", "median ms", ("postfix", "exim")),
     Metric("p99_ms", "p99 ms", each=False),
@@ -36,7 +35,7 @@ def run(bench):
         bench.message_file(bench.all_peers[name])
     n_all = bench.scaled(100, 20)
     with bench.serving("deliver", SERVERS) as peers:
-        for n in range(bench.rounds):
+        for n in bench.rounds:
             for peer in bench.turns(peers, n):
                 measure(bench, peer, n, "one after the other", n_all, 1, "u1")
                 measure(bench, peer, n, "one after the other, to the mailbox", n_all // 2, 1, "u1", "-m",
