@@ -7,7 +7,8 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.join(ROOT, "docs", "IPC.md")
-VALUES = ["user_outcome", "job_outcome", "leaf_kind", "rcpt_flags", "queue_action", "queue_mail_state"]
+VALUES = ["user_outcome", "job_outcome", "leaf_kind", "rcpt_flags", "queue_view", "queue_by", "queue_action",
+          "queue_mail_state", "queue_rcpt_state"]
 
 HEAD = """\
 # Messages between processes

@@ -49,14 +49,17 @@ int daemon_open(struct client *c, const struct paths *paths)
 	}
 }
 
+int daemon_silent(int error)
+{
+	complain("the daemon went silent: %s", strerror(-error));
+	return EX_TEMPFAIL;
+}
+
 int daemon_receive(struct client *c, enum msg_type *type_out, union msg_any *m_out)
 {
 	int r = client_receive(c, type_out, m_out);
 
-	if (r == 0)
-		return EX_OK;
-	complain("the daemon went silent: %s", strerror(-r));
-	return EX_TEMPFAIL;
+	return r == 0 ? EX_OK : daemon_silent(r);
 }
 
 int daemon_answer(const struct msg_REQUEST_DONE *done)

@@ -12,6 +12,8 @@
 MUST_USE int daemon_open(struct client *c, const struct paths *paths);
 /* The next message to request 1; EX_OK, or the exit status when none came. */
 MUST_USE int daemon_receive(struct client *c, enum msg_type *type_out, union msg_any *m_out);
+/* The conversation broke with that error: complains, and gives the exit status. */
+int daemon_silent(int error);
 /* Prints the final answer, to standard error when it is a refusal; returns its exit status. */
 int daemon_answer(const struct msg_REQUEST_DONE *done);
 

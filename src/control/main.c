@@ -21,8 +21,8 @@ static const struct command {
 	{ "setup", "[--replace | --undo]", "make Postrider the mail system of this host", command_setup },
 	{ "config", "check | get NAME | list", "the configuration: mistakes, values, all settings",
 		command_config },
-	{ "queue", "list | retry [ID] | hold ID | release ID | delete ID", "the mail that waits",
-		command_queue },
+	{ "queue", "list|show|why|cat|retry|hold|release|expire|delete|move [ID...] [OPTION...]",
+		"the mail that waits; postrider-queue(8)", command_queue },
 	{ "aliases", "build", "check /etc/aliases and build its table, as newaliases does", command_aliases },
 };
 

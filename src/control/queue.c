@@ -1,25 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queue.c - postrider queue: the mail that waits, and what an administrator does with it; see commands.h */
+/* queue.c - postrider queue: its verbs, options and ids; see queue_command.h */
 #include "control/commands.h"
-#include "control/daemon.h"
+#include "control/queue_command.h"
+#include "mail/queue_filter.h"
 #include "mail/queue_id.h"
 #include <sysexits.h>
 #include <time.h>
 
-/* ---- list ---- */
+/* ---- words for people ---- */
 
-static const char *time_text(uint64_t s)
+const char *time_text(uint64_t s)
 {
-	static char text[32];
+	static char texts[4][32];
+	static unsigned next;
+	char *text = texts[next++ % ARRAY_LEN(texts)];
 	time_t t = (time_t)s;
 	struct tm tm;
 
-	if (!localtime_r(&t, &tm) || strftime(text, sizeof(text), "%F %T", &tm) == 0)
+	if (!localtime_r(&t, &tm) || strftime(text, sizeof(texts[0]), "%F %T", &tm) == 0)
 		return "?";
 	return text;
 }
 
-static const char *state_text(uint8_t state)
+const char *age_text(uint64_t seconds)
+{
+	static const struct {
+		uint64_t s;
+		const char *unit;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	static char texts[2][40];
+	static unsigned next;
+	char *text = texts[next++ % ARRAY_LEN(texts)];
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_LEN(units) && seconds < units[i].s)
+		i++;
+	uint64_t n = seconds / units[i].s;
+	(void)snprintf(text, sizeof(texts[0]), "%" PRIu64 " %s%s", n, units[i].unit, n == 1 ? "" : "s");
+	return text;
+}
+
+const char *mail_state_text(uint8_t state)
 {
 	switch ((enum queue_mail_state)state) {
 	case QUEUE_MAIL_ACTIVE: return "under way";
@@ -29,121 +50,216 @@ static const char *state_text(uint8_t state)
 	return "waiting";
 }
 
-static void print_mail(const struct msg_QUEUE_MAIL *m)
+const char *rcpt_state_text(uint8_t state)
 {
-	(void)printf("%s  %s  %" PRIu64 " bytes  %s  from <", queue_id_format(m->queue_id).at,
-		time_text(m->arrival_s), m->size, state_text(m->state));
-	print_safely(m->reverse_path);
-	(void)puts(">");
+	static const char *const words[] = { [QUEUE_RCPT_WAITING] = "waiting",
+		[QUEUE_RCPT_ACTIVE] = "active",
+		[QUEUE_RCPT_DELIVERED] = "delivered",
+		[QUEUE_RCPT_FAILED] = "failed",
+		[QUEUE_RCPT_EXPANDED] = "expanded",
+		[QUEUE_RCPT_DUPLICATE] = "duplicate",
+		[QUEUE_RCPT_DELETED] = "deleted" };
+
+	return state < ARRAY_LEN(words) && words[state] ? words[state] : "unknown";
 }
 
-static void print_rcpt(const struct msg_QUEUE_RCPT *r)
+/* ---- ids ---- */
+
+static bool id_from_word(const char *word, uint64_t *id_out, int *status_out)
 {
-	(void)fputs("    to <", stdout);
-	print_safely(r->forward_path);
-	(void)fputs(">", stdout);
-	if (r->attempts)
-		(void)printf("  attempts %u, next %s", r->attempts, time_text(r->next_attempt_s));
-	if (r->reason.len) {
-		(void)fputs("\n        ", stdout);
-		print_safely(r->status);
-		(void)putchar(' ');
-		print_safely(r->reason);
+	if (queue_id_parse(slice_of(word), id_out))
+		return true;
+	complain("%s is no queue id; `mailq` shows them", word);
+	*status_out = EX_DATAERR;
+	return false;
+}
+
+bool queue_command_next_id(struct queue_command *q, uint64_t *id_out, int *status_out)
+{
+	char line[256];
+
+	if (q->n_ids > 0) {
+		q->n_ids--;
+		return id_from_word(*q->ids++, id_out, status_out);
 	}
-	(void)putchar('\n');
-}
-
-static int list(struct client *c)
-{
-	size_t n = 0;
-
-	for (;;) {
-		enum msg_type type;
-		union msg_any m;
-		int status = daemon_receive(c, &type, &m);
-		if (status != EX_OK)
-			return status;
-		switch (type) {
-		case MSG_QUEUE_MAIL:
-			print_mail(&m.QUEUE_MAIL);
-			n++;
-			break;
-		case MSG_QUEUE_RCPT: print_rcpt(&m.QUEUE_RCPT); break;
-		case MSG_REQUEST_DONE:
-			if (n == 0 && m.REQUEST_DONE.exit_code == EX_OK)
-				(void)puts("the queue is empty");
-			return daemon_answer(&m.REQUEST_DONE);
-		default: return EX_PROTOCOL;
-		}
+	while (q->ids_from_input && fgets(line, sizeof(line), stdin)) {
+		struct slice word = slice_trim(slice_of(line));
+		if (word.len == 0)
+			continue;
+		line[word.at - line + (ptrdiff_t)word.len] = '\0';
+		return id_from_word(word.at, id_out, status_out);
 	}
+	return false;
 }
 
-/* ---- acts ---- */
+/* ---- the command line ---- */
 
-static const struct act {
-	const char *word;
-	bool with_id;
-	enum queue_action action;
-} acts[] = {
-	{ "retry", false, QUEUE_ACT_FLUSH },
-	{ "retry", true, QUEUE_ACT_FLUSH_ID },
-	{ "hold", true, QUEUE_ACT_HOLD },
-	{ "release", true, QUEUE_ACT_RELEASE },
-	{ "delete", true, QUEUE_ACT_DELETE },
+enum { FILTERS = 1, GROUPS = 2, MOVES = 4, ALL = 8, IDS_NEEDED = 16, CONTENT = 32 };
+
+static const struct verb {
+	const char *name;
+	int (*run)(struct queue_command *q);
+	unsigned takes;
+} verbs[] = {
+	{ "list", queue_list, FILTERS | GROUPS },
+	{ "show", queue_show, IDS_NEEDED },
+	{ "why", queue_why, FILTERS },
+	{ "cat", queue_cat, IDS_NEEDED | CONTENT },
+	{ "retry", queue_act, FILTERS | ALL },
+	{ "hold", queue_act, FILTERS | ALL },
+	{ "release", queue_act, FILTERS | ALL },
+	{ "expire", queue_act, FILTERS | ALL },
+	{ "delete", queue_act, FILTERS | ALL },
+	{ "move", queue_act, FILTERS | ALL | MOVES },
 };
 
-static int answer(struct client *c)
+static bool set_by(struct queue_command *q, const char *value)
 {
-	enum msg_type type;
-	union msg_any m;
-	int status = daemon_receive(c, &type, &m);
+	static const struct {
+		const char *word;
+		enum queue_by by;
+	} words[] = { { "reason", QUEUE_BY_REASON }, { "domain", QUEUE_BY_DOMAIN },
+		{ "sender", QUEUE_BY_SENDER } };
 
-	if (status != EX_OK)
-		return status;
-	return type == MSG_REQUEST_DONE ? daemon_answer(&m.REQUEST_DONE) : EX_PROTOCOL;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(value, words[i].word) == 0)
+			q->by = words[i].by;
+	if (!q->by)
+		complain("--by %s: must be reason, domain or sender", value);
+	return q->by != 0;
 }
 
-/* act NULL: a listing */
-static int converse(const struct paths *paths, const struct act *act, const char *id)
+static bool set_filter(struct queue_command *q, const char *name, const char *value)
 {
-	struct client c;
-	int status = daemon_open(&c, paths);
-	int r;
+	struct queue_filter f;
+	const char *wrong = NULL;
 
-	if (status != EX_OK)
-		return status;
-	r = act ? CLIENT_SEND(&c, QUEUE_ACT, .request = 1, .action = (uint8_t)act->action,
-			  .argument = slice_of(id))
-		: CLIENT_SEND(&c, QUEUE_LIST, .request = 1);
-	if (r == 0)
-		r = client_flush(&c);
-	if (r < 0) {
-		complain("the daemon does not listen: %s", strerror(-r));
-		status = EX_TEMPFAIL;
-	} else {
-		status = act ? answer(&c) : list(&c);
+	if (strchr(value, '\n')) {
+		complain("--%s: a line end is in no address and no reason", name);
+		return false;
 	}
-	client_close(&c);
+	buf_printf(&q->filter, "%s=%s\n", name, value);
+	if (queue_filter_parse(buf_slice(&q->filter), &f, &wrong))
+		return true;
+	complain("--%s %s", name, wrong);
+	return false;
+}
+
+static bool set_flag(struct queue_command *q, const struct verb *v, const char *name)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+		bool may;
+	} flags[] = { { "json", &q->json, !(v->takes & CONTENT) }, { "all", &q->all, v->takes & ALL },
+		{ "yes", &q->yes, v->takes & ALL } };
+
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		if (flags[i].may && strcmp(name, flags[i].name) == 0)
+			return *flags[i].flag = true;
+	return false;
+}
+
+/* EX_OK, EX_USAGE, or EX_DATAERR after a complaint. */
+static int set_value(struct queue_command *q, const struct verb *v, const char *name, const char *value)
+{
+	if (v->takes & FILTERS && queue_filter_has(slice_of(name)))
+		return set_filter(q, name, value) ? EX_OK : EX_DATAERR;
+	if (v->takes & GROUPS && strcmp(name, "by") == 0)
+		return set_by(q, value) ? EX_OK : EX_DATAERR;
+	if (!(v->takes & MOVES))
+		return EX_USAGE;
+	if (strcmp(name, "to-host") == 0)
+		q->to_host = value;
+	else if (strcmp(name, "to-address") == 0)
+		q->to_address = value;
+	else
+		return EX_USAGE;
+	return EX_OK;
+}
+
+/* One option at words[*at], with its value in the same word or the next. */
+static int take_option(struct queue_command *q, const struct verb *v, int n, char **words, int *at)
+{
+	char *name = words[*at] + 2, *equals = strchr(name, '=');
+
+	if (set_flag(q, v, name))
+		return EX_OK;
+	if (equals) {
+		*equals = '\0';
+		return set_value(q, v, name, equals + 1);
+	}
+	if (*at + 1 >= n)
+		return EX_USAGE;
+	return set_value(q, v, name, words[++*at]);
+}
+
+/* Options may stand anywhere; ids are moved to the front of words. */
+static int take_words(struct queue_command *q, const struct verb *v, int n, char **words)
+{
+	int status = EX_OK;
+
+	q->ids = words;
+	for (int i = 0; status == EX_OK && i < n; i++) {
+		if (strcmp(words[i], "-") == 0)
+			q->ids_from_input = true;
+		else if (strncmp(words[i], "--", 2) == 0)
+			status = take_option(q, v, n, words, &i);
+		else if (words[i][0] == '-')
+			status = EX_USAGE;
+		else
+			q->ids[q->n_ids++] = words[i];
+	}
 	return status;
+}
+
+/* Which mail is meant must be plain. */
+static int check(const struct queue_command *q, const struct verb *v)
+{
+	bool is_open = queue_command_is_open(q);
+	uint64_t id;
+
+	for (int i = 0; i < q->n_ids; i++) {
+		int status = EX_OK;
+		if (!id_from_word(q->ids[i], &id, &status))
+			return status;
+	}
+	if (v->takes & IDS_NEEDED && is_open)
+		return EX_USAGE;
+	if (v->takes & MOVES && !q->to_host == !q->to_address)
+		return EX_USAGE;
+	if (q->all && !is_open) {
+		complain("--all and single messages are two wishes; which of them?");
+		return EX_USAGE;
+	}
+	if (q->by && !is_open)
+		return EX_USAGE;
+	/* Another attempt for all harms nobody. */
+	if (v->takes & ALL && is_open && !q->filter.len && !q->all && strcmp(v->name, "retry") != 0)
+		return EX_USAGE;
+	return EX_OK;
 }
 
 int command_queue(const struct paths *paths, int n_words, char **words)
 {
-	const char *id = n_words == 2 ? words[1] : "";
-	uint64_t number;
+	struct queue_command q = { .paths = paths, .filter = BUF_INIT(64 * 1024), .client = CLIENT_INIT };
+	const struct verb *v = NULL;
+	int status = EX_USAGE;
 
-	if (n_words == 1 && strcmp(words[0], "list") == 0)
-		return converse(paths, NULL, "");
-	if (n_words != 1 && n_words != 2)
-		return EX_USAGE;
-	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
-		if (strcmp(words[0], acts[i].word) != 0 || acts[i].with_id != (n_words == 2))
-			continue;
-		if (acts[i].with_id && !queue_id_parse(slice_of(id), &number)) {
-			complain("%s is no queue id; `mailq` shows them", id);
-			return EX_DATAERR;
-		}
-		return converse(paths, &acts[i], id);
+	for (size_t i = 0; n_words > 0 && i < ARRAY_LEN(verbs); i++)
+		if (strcmp(words[0], verbs[i].name) == 0)
+			v = &verbs[i];
+	if (v) {
+		q.verb = v->name;
+		status = take_words(&q, v, n_words - 1, words + 1);
+		if (status == EX_OK)
+			status = check(&q, v);
+		if (status == EX_OK)
+			status = daemon_open(&q.client, paths);
+		if (status == EX_OK)
+			status = v->run(&q);
+		client_close(&q.client);
 	}
-	return EX_USAGE;
+	buf_free(&q.filter);
+	return status;
 }

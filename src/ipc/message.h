@@ -75,14 +75,40 @@ enum rcpt_flags {
 	RCPT_RECONCILE = 4,  /* an earlier attempt may have been cut off: look at the mailbox's tail first */
 };
 
+enum queue_view {
+	QUEUE_VIEW_MAILS = 1, /* QUEUE_MAIL, then QUEUE_RCPT for each recipient that is not served yet */
+	QUEUE_VIEW_FULL,      /* QUEUE_MAIL, QUEUE_ENVELOPE, QUEUE_RCPT for every recipient */
+	QUEUE_VIEW_GROUPS,    /* QUEUE_GROUP, the largest first */
+};
+
+enum queue_by {
+	QUEUE_BY_ALL = 1, /* one group: the count */
+	QUEUE_BY_REASON,
+	QUEUE_BY_DOMAIN, /* of the recipients */
+	QUEUE_BY_SENDER,
+};
+
 enum queue_action {
-	QUEUE_ACT_FLUSH = 1,	/* all deferred mail now */
-	QUEUE_ACT_FLUSH_ID,	/* argument: queue id */
-	QUEUE_ACT_FLUSH_DOMAIN, /* argument: recipient domain */
-	QUEUE_ACT_FLUSH_SENDER, /* argument: reverse-path */
-	QUEUE_ACT_HOLD,		/* argument: queue id */
-	QUEUE_ACT_RELEASE,	/* argument: queue id */
-	QUEUE_ACT_DELETE,	/* argument: queue id */
+	QUEUE_ACT_FLUSH = 1,	  /* another attempt now */
+	QUEUE_ACT_HOLD,		  /* no attempts until released */
+	QUEUE_ACT_RELEASE,	  /* and another attempt now */
+	QUEUE_ACT_REQUEUE,	  /* as RELEASE, and routed as if it had not been moved */
+	QUEUE_ACT_DELETE,	  /* nobody is told */
+	QUEUE_ACT_EXPIRE,	  /* its next attempt is the last one */
+	QUEUE_ACT_EXPIRE_RELEASE, /* the same, held mail too */
+	QUEUE_ACT_MOVE_HOST,	  /* argument: next hop of all recipients from now on */
+	QUEUE_ACT_MOVE_ADDRESS,	  /* argument: the address that replaces all recipients */
+	QUEUE_ACT_COUNT
+};
+
+enum queue_rcpt_state {
+	QUEUE_RCPT_WAITING = 1, /* for its next attempt */
+	QUEUE_RCPT_ACTIVE,	/* being routed or delivered */
+	QUEUE_RCPT_DELIVERED,
+	QUEUE_RCPT_FAILED, /* and its sender was told */
+	QUEUE_RCPT_EXPANDED,
+	QUEUE_RCPT_DUPLICATE,
+	QUEUE_RCPT_DELETED,
 };
 
 enum queue_mail_state {

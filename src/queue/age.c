@@ -116,8 +116,10 @@ static void expire(struct message *m, struct recipient *r)
 
 bool age_expire(struct message *m, struct recipient *r, uint64_t before_us)
 {
-	if (attempts_of(r) < MIN_ATTEMPTS_TO_EXPIRE || message_age_s(m) <= lifetime_s(m) ||
-		!is_age_sure(m, r, before_us))
+	bool is_too_old = attempts_of(r) >= MIN_ATTEMPTS_TO_EXPIRE && message_age_s(m) > lifetime_s(m) &&
+		is_age_sure(m, r, before_us);
+
+	if (!is_too_old && !(m->flags & MESSAGE_EXPIRE))
 		return false;
 	expire(m, r);
 	return true;

@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control-private.h - what the files of the control socket share: a client and what it is owed
+ * control-private.h - what the files of the control socket share: clients, and walks over the queue
  *
- * control.c has the connections, listing.c what is asked, acts.c what is ordered. Layer: queue, for
- * control.c, listing.c and acts.c alone.
+ * control.c has the connections, client_walk.c goes over mail in small steps, listing.c and groups.c say what
+ * is there, acts.c and move.c change it. Layer: queue, for these files alone.
  */
 #pragma once
 #include "base/list.h"
+#include "mail/queue_filter.h"
 #include "queue/core.h"
+#include <sysexits.h>
+
+struct walk;
 
 struct client_state {
 	struct channel *ch;
 	bool is_greeted;
+	bool is_administrator;
 	uint64_t active_ms; /* when it last said something, or connected */
 	size_t n_acts;	    /* it waits for the answers of */
 	struct list in_clients;
-	/* A listing under way: the node in queue.all of the mail that comes next, which mails that leave
-	 * correct, and that mail's first recipient that was not sent yet. */
-	struct list in_listings;
-	uint64_t list_request;
-	struct list *list_next;
-	uint32_t list_rcpt;
-	bool is_mail_sent;
+	struct walk *walk; /* one at a time; NULL: none */
 };
 
 static inline struct client_state *client_of(const struct channel *ch)
@@ -32,12 +31,76 @@ static inline struct client_state *client_of(const struct channel *ch)
 bool client_speaks(struct channel *ch);
 /* The final answer to a request. */
 void client_reply(struct channel *ch, uint64_t request, int exit_code, const char *text);
+bool client_may_see(const struct client_state *c, const struct message *m);
+enum queue_mail_state mail_state(const struct message *m);
 
-/* ---- listing.c ---- */
-void listing_init(void);
-void listing_client_gone(struct client_state *c);
+/* ---- client_walk.c: over the whole queue, or one mail, as the client reads and mail allows ---- */
+struct walk_hooks {
+	/* A wanted mail. False: it has more to say of it; called again when the walk goes on. */
+	bool (*visit)(struct walk *w, struct message *m);
+	/* There is no further mail. True when the final answer was given. */
+	bool (*end)(struct walk *w);
+	bool changes_mail; /* takes mail only that was there when it began */
+};
+struct walk {
+	struct list in_walks;
+	const struct walk_hooks *hooks;
+	struct client_state *client;
+	uint64_t request;
+	struct queue_filter filter;
+	char *text; /* of the filter, and the argument of an act */
+	/* The node in queue.all of the mail that comes next, which mails that leave correct, and how far
+	 * visit() came with it. */
+	struct list *next;
+	uint32_t rcpt;
+	bool is_wanted, is_mail_sent, is_single;
+	uint64_t started_us;
+	size_t budget; /* of this turn: steps, about a microsecond each */
+	size_t n_wanted;
+	/* listing.c */
+	enum queue_view view;
+	struct groups *groups;
+	/* acts.c */
+	enum queue_action action;
+	struct slice argument;
+	bool is_quiet;
+	size_t n_pending, n_done, n_failed;
+};
+
+struct walk_request {
+	uint64_t request, queue_id;
+	struct slice filter, argument;
+};
+/* NULL: the request was answered, it could not begin. Its first step comes in this turn of the loop. */
+struct walk *walk_start(struct client_state *c, const struct walk_request *r, const struct walk_hooks *hooks);
+void walk_stop(struct walk *w);
+/* Steps that were made; false when the turn's are used up. */
+bool walk_spend(struct walk *w, size_t n);
+/* The client takes more. */
+bool walk_has_room(const struct walk *w);
+/* Whether the recipient is one that is not served yet and that the filter lets through. */
+bool walk_wants_rcpt(const struct walk *w, const struct recipient_view *v);
+/* The next recipient that visit() has not come to: at begins with the mail's first, and w->rcpt is moved on
+ * by visit(). */
+bool walk_next(struct walk *w, struct recipient_cursor *at, struct recipient_view *out);
+/* All at once: for a mail that was named. */
+bool filter_wants(const struct queue_filter *f, const struct message *m);
+void walks_init(void);
+
+/* ---- listing.c, groups.c ---- */
 void listing_ask(struct channel *ch, const union msg_any *m, int *fd);
+void content_ask(struct channel *ch, const union msg_any *m, int *fd);
+struct groups *groups_new(enum queue_by by);
+void groups_free(struct groups **g);
+bool groups_visit(struct walk *w, struct message *m);
+bool groups_end(struct walk *w);
 
-/* ---- acts.c ---- */
+/* ---- acts.c, move.c ---- */
+struct act; /* on its way to the disk */
 void acts_client_gone(struct client_state *c);
+void acts_walk_gone(const struct walk *w);
 void acts_ask(struct channel *ch, const union msg_any *m, int *fd);
+void act_done(struct act *a, int result); /* 0 or negative errno: logs, answers, frees */
+/* NULL: it is on its way, with a; else why not. */
+const char *move_check(enum queue_action action, struct slice argument);
+const char *move_mail(struct message *m, enum queue_action action, struct slice argument, struct act *a);

@@ -64,6 +64,7 @@ static void on_hello(struct channel *ch, const union msg_any *m, int *fd)
 	SEND(ch, WELCOME, .protocol = msg_protocol_hash(),
 		.host = slice_of(queue.rp->config->main_host_name));
 	c->is_greeted = true;
+	c->is_administrator = control_is_administrator(ch->peer_uid) || control_in_admin_group(ch->fd);
 	intake_peer(ch);
 }
 
@@ -143,6 +144,34 @@ static void on_status(struct channel *ch, const union msg_any *m, int *fd)
 		.text = buf_slice(&text));
 }
 
+static const struct setting *setting_named(struct slice name)
+{
+	struct slice section, rest = name;
+
+	if (!slice_cut(&rest, '.', &section))
+		return NULL;
+	for (size_t i = 0; i < n_settings; i++)
+		if (slice_eq(section, slice_of(settings[i].section)) &&
+			slice_eq(rest, slice_of(settings[i].name)))
+			return &settings[i];
+	return NULL;
+}
+
+static void on_setting(struct channel *ch, const union msg_any *m, int *fd)
+{
+	const struct setting *s = setting_named(m->SETTING_ASK.name);
+
+	(void)fd;
+	if (!client_speaks(ch))
+		return;
+	if (!s) {
+		client_reply(ch, m->SETTING_ASK.request, EX_DATAERR, "no such setting");
+		return;
+	}
+	auto_free char *value = setting_value_text(queue.rp->config, s);
+	client_reply(ch, m->SETTING_ASK.request, EX_OK, value);
+}
+
 /* ---- connections ---- */
 
 static const msg_handler client_handlers[MSG_TYPE_COUNT] = {
@@ -154,6 +183,8 @@ static const msg_handler client_handlers[MSG_TYPE_COUNT] = {
 	[MSG_MAIL_ABORT] = on_mail_abort,
 	[MSG_QUEUE_LIST] = listing_ask,
 	[MSG_QUEUE_ACT] = acts_ask,
+	[MSG_QUEUE_READ] = content_ask,
+	[MSG_SETTING_ASK] = on_setting,
 	[MSG_STATUS_ASK] = on_status,
 };
 
@@ -165,7 +196,6 @@ static void on_client_closed(struct channel *ch, const char *why)
 		log_warning("control socket: uid %u: %s", (unsigned)ch->peer_uid, why);
 	intake_peer_gone(ch);
 	acts_client_gone(c);
-	listing_client_gone(c);
 	list_remove(&c->in_clients);
 	control.n_clients--;
 	channel_free(&c->ch);
@@ -192,7 +222,6 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		return;
 	}
 	c = mem_new(sizeof(*c));
-	list_init(&c->in_listings);
 	c->active_ms = clock_mono_ms();
 	c->ch = channel_new(queue.rp->loop, fd, ROLE_QUEUE, ROLE_CLIENT, 0, &client_hooks, c);
 	if (!c->ch) {
@@ -205,7 +234,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 static bool is_owed_answer(const struct client_state *c)
 {
-	return list_linked(&c->in_listings) || c->n_acts || intake_is_committing(c->ch);
+	return c->walk || c->n_acts || intake_is_committing(c->ch);
 }
 
 /* Those that say nothing make room for others; one that is owed an answer is not silent. */
@@ -230,7 +259,7 @@ void control_start(void)
 		return;
 	CHECK(uv_poll_init(queue.rp->loop, &control.poll, control.fd) == 0);
 	CHECK(uv_poll_start(&control.poll, UV_READABLE, on_connection) == 0);
-	listing_init();
+	walks_init();
 	CHECK(uv_timer_init(queue.rp->loop, &sweep) == 0);
 	CHECK(uv_timer_start(&sweep, on_sweep, SWEEP_MS, SWEEP_MS) == 0);
 }

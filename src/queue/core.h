@@ -76,8 +76,6 @@ bool age_expire(struct message *m, struct recipient *r, uint64_t before_us);
 uint64_t age_next_event_us(const struct message *m, const struct recipient_view *v);
 
 /* ---- walk.c ---- */
-/* All mail, that to a domain, that of a sender: now. False: too many such orders at once. */
-bool queue_flush(enum queue_action action, struct slice argument);
 void queue_resume_paused(void);
 bool walks_turn(void); /* true: there is more to do in the next turn of the loop */
 void walks_message_leaves(const struct message *m); /* while it is still in queue.all */
@@ -193,10 +191,13 @@ void intake_stop(void);	     /* aborts what is being received from commands */
 void control_listen(int fd); /* takes fd */
 void control_start(void);    /* commands are served once there is a listener, and queue ids to give */
 
-/* ---- listing.c ---- */
-void listing_message_leaves(const struct message *m); /* while it is still in queue.all */
+/* ---- client_walk.c ---- */
+void walk_message_leaves(const struct message *m); /* while it is still in queue.all */
 
 /* ---- permission.c: what a user may do ---- */
 bool control_is_administrator(uid_t uid); /* root; in sandbox mode its user */
+/* The user at the other end of the socket is in the group that security.admin_group names. */
+bool control_in_admin_group(int socket);
+void permission_init(void); /* while the group database can be asked */
 /* queue.max_per_uid: counts one more mail of that user; administrators are exempt. */
 MUST_USE bool control_may_submit(uid_t uid);

@@ -67,7 +67,7 @@ void queue_enter(struct message *m)
 static void message_leave(struct message *m)
 {
 	by_id_remove(&queue.by_id, m);
-	listing_message_leaves(m);
+	walk_message_leaves(m);
 	walks_message_leaves(m);
 	list_remove(&m->in_all);
 	turn_cancel(m);

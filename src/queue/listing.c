@@ -1,126 +1,173 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * listing.c - the queue as commands ask for it; see control-private.h
- *
- * A listing is sent piece by piece as the command reads, and never holds up mail.
- */
+/* listing.c - the queue as commands ask for it: mails, one in full, content; see control-private.h */
+#include "base/limits.h"
+#include "mail/queue_id.h"
 #include "queue/control-private.h"
-#include <sysexits.h>
 
-#define LIST_UNSENT (256 * 1024) /* a listing pauses above this */
-
-static struct list listings = { &listings, &listings }; /* struct client_state.in_listings */
-
-static void list_mail(struct channel *ch, uint64_t request, const struct message *m)
+enum queue_mail_state mail_state(const struct message *m)
 {
-	enum queue_mail_state state = m->flags & SPOOL_FLAG_HELD ? QUEUE_MAIL_HELD
-		: message_n_moving(m)				 ? QUEUE_MAIL_ACTIVE
-								 : QUEUE_MAIL_WAITING;
-
-	SEND(ch, QUEUE_MAIL, .request = request, .queue_id = m->entry.id, .state = (uint8_t)state,
-		.size = m->entry.content_bytes, .arrival_s = m->arrival_us / 1000000,
-		.reverse_path = message_reverse_path(m));
+	return m->flags & SPOOL_FLAG_HELD ? QUEUE_MAIL_HELD
+		: message_n_moving(m)	  ? QUEUE_MAIL_ACTIVE
+					  : QUEUE_MAIL_WAITING;
 }
 
-static void list_rcpt(struct channel *ch, uint64_t request, const struct recipient_view *v)
+bool client_may_see(const struct client_state *c, const struct message *m)
+{
+	struct spool_envelope env;
+	char login[32];
+
+	if (c->is_administrator || queue.rp->config->queue_public)
+		return true;
+	(void)snprintf(login, sizeof(login), "uid %u", (unsigned)c->ch->peer_uid);
+	message_envelope(m, &env);
+	return slice_eq(env.login, slice_of(login));
+}
+
+/* ---- one mail ---- */
+
+static void send_mail(struct channel *ch, uint64_t request, const struct message *m)
+{
+	const struct config *c = queue.rp->config;
+	struct slice reverse_path = message_reverse_path(m);
+	uint64_t lifetime_s = reverse_path.len ? c->queue_lifetime : c->queue_bounce_lifetime;
+
+	SEND(ch, QUEUE_MAIL, .request = request, .queue_id = m->entry.id, .state = (uint8_t)mail_state(m),
+		.is_expiring = (m->flags & MESSAGE_EXPIRE) != 0, .size = m->entry.content_bytes,
+		.arrival_s = m->arrival_us / 1000000, .expires_s = m->arrival_us / 1000000 + lifetime_s,
+		.n_rcpts = message_n_open(m), .reverse_path = reverse_path);
+}
+
+static void send_envelope(struct channel *ch, uint64_t request, const struct message *m)
+{
+	struct spool_envelope e;
+
+	message_envelope(m, &e);
+	SEND(ch, QUEUE_ENVELOPE, .request = request, .envid = e.envid, .ret = (uint8_t)e.ret,
+		.body = (uint8_t)e.body_type, .smtputf8 = e.smtputf8, .client_address = e.client_address,
+		.client_name = e.client_name, .helo = e.client_helo, .protocol = e.protocol,
+		.login = e.login);
+}
+
+static enum queue_rcpt_state rcpt_state(const struct recipient_view *v)
+{
+	switch (v->spool.progress.state) {
+	case SPOOL_RCPT_PENDING: break;
+	case SPOOL_RCPT_DELIVERED: return QUEUE_RCPT_DELIVERED;
+	case SPOOL_RCPT_FAILED: return QUEUE_RCPT_FAILED;
+	case SPOOL_RCPT_EXPANDED: return QUEUE_RCPT_EXPANDED;
+	case SPOOL_RCPT_DUPLICATE: return QUEUE_RCPT_DUPLICATE;
+	case SPOOL_RCPT_DELETED: return QUEUE_RCPT_DELETED;
+	}
+	return v->stage == STAGE_NEW || v->stage == STAGE_WAITING ? QUEUE_RCPT_WAITING : QUEUE_RCPT_ACTIVE;
+}
+
+static void send_rcpt(struct channel *ch, uint64_t request, const struct recipient_view *v)
 {
 	const struct spool_progress *p = &v->spool.progress;
+	uint64_t probe_us = v->waits_for ? scheduler_next_probe_us(v->waits_for) : 0;
 
-	if (v->stage != STAGE_DONE)
-		SEND(ch, QUEUE_RCPT, .request = request, .forward_path = v->spool.forward_path,
-			.status = p->status, .reason = p->attempts || v->waits_for ? p->reason : SLICE_EMPTY,
-			.next_attempt_s = queue_wall_of(v->waits_for ? scheduler_next_probe_us(v->waits_for)
-								     : p->next_attempt_us) /
-				1000000,
-			.attempts = p->attempts);
+	SEND(ch, QUEUE_RCPT, .request = request, .forward_path = v->spool.forward_path,
+		.original = v->spool.original, .state = (uint8_t)rcpt_state(v), .status = p->status,
+		.reason = p->attempts || v->waits_for ? p->reason : SLICE_EMPTY, .remote = v->remote,
+		.next_hop = v->spool.flags & RECIPIENT_NEXT_HOP ? v->spool.origin_key : SLICE_EMPTY,
+		.next_attempt_s = queue_wall_of(v->waits_for ? probe_us : p->next_attempt_us) / 1000000,
+		.held_off_until_s = v->waits_for ? queue_wall_of(probe_us) / 1000000 : 0,
+		.last_attempt_s = p->last_attempt_us / 1000000, .attempts = p->attempts, .kind = v->leaf);
 }
 
-static void list_go_to(struct client_state *c, struct list *next)
-{
-	c->list_next = next;
-	c->list_rcpt = 0;
-	c->is_mail_sent = false;
-}
+/* ---- walks ---- */
 
-/* True when all of the mail was sent; else it goes on behind the recipient that was the last. */
-static bool list_one(struct client_state *c, const struct message *m)
+static bool list_visit(struct walk *w, struct message *m)
 {
 	struct recipient_cursor at = message_cursor(m);
+	struct channel *ch = w->client->ch;
 	struct recipient_view v;
 
-	if (!c->is_mail_sent)
-		list_mail(c->ch, c->list_request, m);
-	c->is_mail_sent = true;
-	while (recipient_next(&at, &v)) {
-		if (at.next <= c->list_rcpt)
-			continue; /* was sent */
-		if (channel_unsent(c->ch) > LIST_UNSENT)
+	if (!w->is_mail_sent) {
+		send_mail(ch, w->request, m);
+		if (w->view == QUEUE_VIEW_FULL)
+			send_envelope(ch, w->request, m);
+	}
+	w->is_mail_sent = true;
+	while (walk_next(w, &at, &v)) {
+		if (!walk_has_room(w) || !walk_spend(w, 1))
 			return false;
-		list_rcpt(c->ch, c->list_request, &v);
-		c->list_rcpt = at.next;
+		if (w->view == QUEUE_VIEW_FULL || v.stage != STAGE_DONE)
+			send_rcpt(ch, w->request, &v);
+		w->rcpt = at.next;
 	}
 	return true;
 }
 
-/* From the place on, as much as the channel takes; the rest when it drains. */
-static void list_some(struct client_state *c)
+static bool list_end(struct walk *w)
 {
-	while (c->list_next != &queue.all) {
-		if (channel_unsent(c->ch) > LIST_UNSENT ||
-			!list_one(c, CONTAINER_OF(c->list_next, struct message, in_all)))
-			return;
-		list_go_to(c, c->list_next->next);
-	}
-	list_remove(&c->in_listings);
-	client_reply(c->ch, c->list_request, EX_OK, "");
+	bool is_missing = w->is_single && w->n_wanted == 0;
+
+	client_reply(w->client->ch, w->request, is_missing ? EX_NOINPUT : EX_OK,
+		is_missing ? "no such mail in the queue" : "");
+	return true;
 }
 
-void listing_message_leaves(const struct message *m)
+void listing_ask(struct channel *ch, const union msg_any *any, int *fd)
 {
-	list_for_each (node, &listings) {
-		struct client_state *c = CONTAINER_OF(node, struct client_state, in_listings);
-		if (c->list_next == &m->in_all)
-			list_go_to(c, m->in_all.next);
-	}
-}
-
-/* The channel says drained only after congestion; a listing looks after itself once per turn. */
-static void on_turn(uv_check_t *check)
-{
-	(void)check;
-	list_for_each_safe (node, &listings) {
-		struct client_state *c = CONTAINER_OF(node, struct client_state, in_listings);
-		if (channel_unsent(c->ch) < LIST_UNSENT / 2)
-			list_some(c);
-	}
-}
-
-void listing_ask(struct channel *ch, const union msg_any *m, int *fd)
-{
-	struct client_state *c = client_of(ch);
+	static const struct walk_hooks list_hooks = { list_visit, list_end, false };
+	static const struct walk_hooks group_hooks = { groups_visit, groups_end, false };
+	const struct msg_QUEUE_LIST *l = &any->QUEUE_LIST;
+	bool is_grouped = l->view == QUEUE_VIEW_GROUPS;
+	struct walk *w;
 
 	(void)fd;
 	if (!client_speaks(ch))
 		return;
-	if (list_linked(&c->in_listings)) {
-		client_reply(ch, m->QUEUE_LIST.request, EX_TEMPFAIL, "one listing at a time");
+	if (l->view < QUEUE_VIEW_MAILS || l->view > QUEUE_VIEW_GROUPS ||
+		(is_grouped && (l->by < QUEUE_BY_ALL || l->by > QUEUE_BY_SENDER))) {
+		client_reply(ch, l->request, EX_USAGE, "unknown kind of listing");
 		return;
 	}
-	list_push_back(&listings, &c->in_listings);
-	c->list_request = m->QUEUE_LIST.request;
-	list_go_to(c, queue.all.next);
-	list_some(c);
+	w = walk_start(client_of(ch),
+		&(struct walk_request){ .request = l->request, .queue_id = l->queue_id, .filter = l->filter },
+		is_grouped ? &group_hooks : &list_hooks);
+	if (!w)
+		return;
+	w->view = (enum queue_view)l->view;
+	w->groups = is_grouped ? groups_new((enum queue_by)l->by) : NULL;
+	if (is_grouped && !w->groups) {
+		client_reply(ch, l->request, EX_TEMPFAIL, "others count the queue just now; try again");
+		walk_stop(w);
+	}
 }
 
-void listing_client_gone(struct client_state *c)
-{
-	list_remove(&c->in_listings);
-}
+/* ---- content ---- */
 
-void listing_init(void)
+/* Piece by piece, each on request: nothing is kept between them. */
+void content_ask(struct channel *ch, const union msg_any *any, int *fd)
 {
-	static uv_check_t turn;
+	const struct msg_QUEUE_READ *q = &any->QUEUE_READ;
+	auto_buf struct buf chunk = BUF_INIT(LIMIT_CHUNK);
+	struct message *m;
+	int r;
 
-	CHECK(uv_check_init(queue.rp->loop, &turn) == 0);
-	CHECK(uv_check_start(&turn, on_turn) == 0);
+	(void)fd;
+	if (!client_speaks(ch))
+		return;
+	if (!client_of(ch)->is_administrator) {
+		client_reply(ch, q->request, EX_NOPERM,
+			"only an administrator may read the mail of others; use sudo");
+		return;
+	}
+	m = queue.is_stopping ? NULL : queue_find(q->queue_id);
+	if (!m) {
+		client_reply(ch, q->request, EX_NOINPUT, "no such mail in the queue");
+		return;
+	}
+	r = q->offset < m->entry.content_bytes
+		? spool_content_read(queue.spool, &m->entry, q->offset, LIMIT_CHUNK, &chunk)
+		: 0;
+	if (r < 0)
+		client_reply(ch, q->request, EX_IOERR,
+			r == -EBADMSG ? "the message is damaged on disk; see `postrider spool check`"
+				      : strerror(-r));
+	else
+		SEND(ch, QUEUE_CONTENT, .request = q->request, .size = m->entry.content_bytes,
+			.chunk = buf_slice(&chunk));
 }

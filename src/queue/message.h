@@ -47,6 +47,12 @@ enum message_priority { PRIORITY_LETTER = 0, PRIORITY_BULK = 1 };
 /* Of the user's own in spool_recipient.flags: an item that is a verdict (:defer:, :fail:); status and reason
  * are kept, and it is never routed. */
 #define RECIPIENT_VERDICT (1u << 16)
+/* An administrator gave it a next hop of its own, which origin_key is: it is never routed either. */
+#define RECIPIENT_NEXT_HOP (1u << 17)
+
+/* Of the user's own in the flags of a message (17: report.c): an administrator wants it returned when its
+ * next attempt fails. */
+#define MESSAGE_EXPIRE (1u << 18)
 
 struct recipient {
 	struct slice forward_path, original, orcpt, reverse_path, trail, origin_key;

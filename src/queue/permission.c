@@ -1,7 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* permission.c - what a user may do, and how often; see core.h */
 #include "base/clock.h"
+#include "base/userdb.h"
 #include "queue/core.h"
+#include <sys/socket.h>
+
+#define GROUPS_MAX 65536 /* of one process, the kernel's limit */
+
+static struct {
+	bool is_known;
+	gid_t gid;
+} admin_group;
+
+void permission_init(void)
+{
+	const char *name = queue.rp->config->security_admin_group;
+
+	if (!*name)
+		return;
+	admin_group.is_known = userdb_find_group(name, &admin_group.gid) == USERDB_FOUND;
+	if (!admin_group.is_known)
+		log_warning(
+			"security.admin_group: there is no group %s; only root administers the queue", name);
+}
+
+/* The kernel says which supplementary groups the other end had when it connected; a login gives it the
+ * primary group among them. */
+bool control_in_admin_group(int socket)
+{
+	auto_free gid_t *groups = NULL;
+	socklen_t size = 0;
+
+	if (!admin_group.is_known ||
+		(getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) < 0 && errno != ERANGE) ||
+		size == 0 || size > GROUPS_MAX * sizeof(gid_t))
+		return false;
+	groups = mem_new(size);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(gid_t); i++)
+		if (groups[i] == admin_group.gid)
+			return true;
+	return false;
+}
 
 bool control_is_administrator(uid_t uid)
 {

@@ -147,6 +147,7 @@ static int queue_before_jail(struct role_process *rp)
 	queue.rp = rp;
 	queue.system_state = BUF_INIT(256 * 1024);
 	list_init(&queue.all);
+	permission_init();
 	return 0;
 }
 

@@ -256,6 +256,13 @@ static void resolve_verdict(struct message *m, struct recipient *r)
 		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
 }
 
+static void resolve_next_hop(struct message *m, struct recipient *r)
+{
+	recipient_stage(m, r, STAGE_RESOLVED);
+	if (!recipient_resolve(m, r, LEAF_REMOTE, r->origin_key))
+		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
+}
+
 enum asked {
 	ASKED_ALL,
 	ASKED_SOME, /* its turn is over */
@@ -276,6 +283,8 @@ static enum asked ask_some(struct message *m)
 			return ASKED_SOME;
 		if (m->rcpts[i].flags & RECIPIENT_VERDICT)
 			resolve_verdict(m, &m->rcpts[i]);
+		else if (m->rcpts[i].flags & RECIPIENT_NEXT_HOP)
+			resolve_next_hop(m, &m->rcpts[i]);
 		else if (m->rcpts[i].kind != SPOOL_RCPT_ADDRESS)
 			resolve_by_origin(m, &m->rcpts[i]);
 		else if (channel_congested(router.lookup) || !ask(m, i))

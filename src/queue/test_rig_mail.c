@@ -130,15 +130,14 @@ size_t rig_logged(struct rig *rig, const char *text)
 int rig_act(struct rig *rig, enum queue_action action, uint64_t id)
 {
 	struct client c = CLIENT_INIT;
-	struct queue_id_text text = queue_id_format(id);
 	enum msg_type type = MSG_NONE;
 	union msg_any m;
 	int code;
 
 	channel_flush_dirty(rig->loop);
 	assert_int_equal(client_open(&c, rig_path(rig, "run/control")), 0);
-	assert_int_equal(CLIENT_SEND(&c, QUEUE_ACT, .request = 1, .action = (uint8_t)action,
-				 .argument = id ? slice_of(text.at) : SLICE_EMPTY),
+	assert_int_equal(CLIENT_SEND(&c, QUEUE_ACT, .request = 1, .action = (uint8_t)action, .is_quiet = 1,
+				 .queue_id = id),
 		0);
 	assert_int_equal(client_flush(&c), 0);
 	assert_int_equal(client_receive(&c, &type, &m), 0);
@@ -157,7 +156,7 @@ struct buf rig_list(struct rig *rig)
 	union msg_any m;
 
 	assert_int_equal(client_open(&c, rig_path(rig, "run/control")), 0);
-	assert_int_equal(CLIENT_SEND(&c, QUEUE_LIST, .request = 1), 0);
+	assert_int_equal(CLIENT_SEND(&c, QUEUE_LIST, .request = 1, .view = QUEUE_VIEW_MAILS), 0);
 	assert_int_equal(client_flush(&c), 0);
 	while (type != MSG_REQUEST_DONE) {
 		assert_int_equal(client_receive(&c, &type, &m), 0);

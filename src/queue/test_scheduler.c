@@ -258,7 +258,7 @@ static void those_that_wait_are_ordinary_mail(void **state)
 	rig_pause(&rig, 50);
 	assert_int_equal(rig_act(&rig, QUEUE_ACT_HOLD, held), EX_OK);
 	assert_int_equal(rig_act(&rig, QUEUE_ACT_DELETE, deleted), EX_OK);
-	assert_int_equal(rig_act(&rig, QUEUE_ACT_FLUSH_ID, named), EX_OK);
+	assert_int_equal(rig_act(&rig, QUEUE_ACT_FLUSH, named), EX_OK);
 	rig_wait(&rig, rig.n_jobs == 2 && rig.jobs[1].content.len);
 	assert_string_equal(rig.jobs[1].rcpts[0].address, "named@dead.example");
 	finish(&rig);

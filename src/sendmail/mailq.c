@@ -67,7 +67,7 @@ static int list_from_daemon(struct client *c, struct listing *l)
 {
 	enum msg_type type;
 	union msg_any m;
-	int r = CLIENT_SEND(c, QUEUE_LIST, .request = 1);
+	int r = CLIENT_SEND(c, QUEUE_LIST, .request = 1, .view = QUEUE_VIEW_MAILS);
 
 	if (r == 0)
 		r = client_flush(c);

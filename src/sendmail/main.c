@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/userdb.h"
 #include "ipc/client.h"
+#include "mail/queue_id.h"
 #include "sendmail/newaliases.h"
 #include "sendmail/options.h"
 #include "sendmail/program.h"
@@ -108,24 +109,33 @@ static struct config *load_config(const struct paths *paths)
 
 static int flush_run(const struct config *config, const struct sendmail_options *o)
 {
-	static const enum queue_action actions[] = {
-		[FLUSH_ALL] = QUEUE_ACT_FLUSH,
-		[FLUSH_ID] = QUEUE_ACT_FLUSH_ID,
-		[FLUSH_DOMAIN] = QUEUE_ACT_FLUSH_DOMAIN,
-		[FLUSH_SENDER] = QUEUE_ACT_FLUSH_SENDER,
+	static const char *const filters[] = {
+		[FLUSH_ALL] = NULL,
+		[FLUSH_ID] = NULL,
+		[FLUSH_DOMAIN] = "domain",
+		[FLUSH_SENDER] = "from",
 	};
+	auto_buf struct buf filter = BUF_INIT(4096);
+	uint64_t id = 0;
 	struct client c;
 	enum msg_type type;
 	union msg_any m;
 	int status = EX_OK;
-	int r = client_open(&c, config->paths.control_socket);
+	int r;
 
+	if (o->flush == FLUSH_ID && !queue_id_parse(slice_of(o->flush_what), &id)) {
+		program_complain("%s: no such mail in the queue", o->flush_what);
+		return EX_NOINPUT;
+	}
+	r = client_open(&c, config->paths.control_socket);
 	if (r < 0) {
 		program_complain("postriderd is not running; mail is tried when it starts");
 		return EX_UNAVAILABLE;
 	}
-	r = CLIENT_SEND(&c, QUEUE_ACT, .request = 1, .action = (uint8_t)actions[o->flush],
-		.argument = slice_of(o->flush_what));
+	if (filters[o->flush])
+		buf_printf(&filter, "%s=%s\n", filters[o->flush], o->flush_what);
+	r = CLIENT_SEND(&c, QUEUE_ACT, .request = 1, .action = QUEUE_ACT_FLUSH, .is_quiet = 1, .queue_id = id,
+		.filter = buf_slice(&filter));
 	if (r == 0)
 		r = client_flush(&c);
 	if (r == 0)

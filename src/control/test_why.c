@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words for why mail waits: each row of the table is what somebody sees. */
+#include "control/why.h"
+#include "support/test.h"
+
+static void every_row_is_reached(void **state)
+{
+	static const struct {
+		const char *status, *reason, *part; /* of the words */
+		char kind;			    /* 'h' held, 'a' active, 'n' new, 't' tried */
+	} rows[] = {
+		{ "4.4.1", "Connection refused", "on hold", 'h' },
+		{ "", "", "being delivered", 'a' },
+		{ "", "", "not tried yet", 'n' },
+		{ "4.4.1", "connect to mx.a.example[192.0.2.1]:25: Connection refused",
+			"does not take connections", 't' },
+		{ "4.4.1", "connect to mx.a.example[192.0.2.1]:25: Connection timed out", "does not answer",
+			't' },
+		{ "4.4.1", "connect to mx.a.example[192.0.2.1]:25: Network is unreachable", "no way through",
+			't' },
+		{ "4.4.1", "no session", "No connection", 't' },
+		{ "4.4.2", "lost connection", "broke in the middle", 't' },
+		{ "4.4.3", "Host or domain name not found", "DNS does not answer", 't' },
+		{ "4.4.7", "x", "on the way failed", 't' },
+		{ "4.2.2", "the mailbox is full (local.max_mailbox_size)", "mailbox is full", 't' },
+		{ "4.2.0", "another program holds a lock on the mailbox", "keeps the mailbox locked", 't' },
+		{ "4.2.0", "/home/a/.forward cannot be read", "~/.forward", 't' },
+		{ "4.2.0", "the mailbox belongs to another user", "not safe to write", 't' },
+		{ "4.2.1", "Greylisted, try later", "makes new senders wait", 't' },
+		{ "4.2.1", "x", "takes no mail at the moment", 't' },
+		{ "4.3.1", "No space left on device", "disk is full", 't' },
+		{ "4.3.3", "|command", "cannot be served yet", 't' },
+		{ "4.3.5", "x", "configuration leads nowhere", 't' },
+		{ "4.3.2", "too busy", "too busy", 't' },
+		{ "4.3.0", "the user database cannot be asked now", "user database did not answer", 't' },
+		{ "4.3.0", "the message is damaged on disk", "damaged on disk", 't' },
+		{ "4.3.0", "the message cannot be read from disk", "spool could not be read", 't' },
+		{ "4.3.0", "x", "failed for the moment", 't' },
+		{ "4.7.1", "greylisting in action", "makes new senders wait", 't' },
+		{ "4.7.1", "blocked", "reasons of policy", 't' },
+		{ "4.1.8", "x", "address is right", 't' },
+		{ "4.5.0", "x", "does not speak SMTP", 't' },
+		{ "5.1.1", "x", "bounce could not be written", 't' },
+		{ "4.9.9", "x", "the reason says how", 't' },
+	};
+	bool seen[100] = { false };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct why_facts f = { .status = slice_of(rows[i].status),
+			.reason = slice_of(rows[i].reason),
+			.is_held = rows[i].kind == 'h',
+			.is_active = rows[i].kind == 'a',
+			.attempts = rows[i].kind != 'n' };
+		size_t row;
+		const struct why_words *w = why_find(&f, &row);
+		if (!strstr(w->what, rows[i].part))
+			fail_msg("%s %s: %s", rows[i].status, rows[i].reason, w->what);
+		assert_true(row < ARRAY_LEN(seen) && *w->whose && *w->help);
+		seen[row] = true;
+	}
+	for (size_t i = 0; i < n_why_rows; i++)
+		if (!seen[i])
+			fail_msg("row %zu is never reached", i);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_row_is_reached) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* why.c - see why.h */
+#include "control/why.h"
+#include "mail/queue_filter.h"
+
+enum stage { TRIED, ANY, HELD, ACTIVE, NEW };
+
+#define REMOTE "the other host, or the network between"
+#define THEIRS "the other host"
+#define DISK "this host's disk"
+#define DNS "DNS: the domain's name servers or this host's resolver"
+#define USER "the recipient's mailbox on this host"
+#define SETUP "this host's configuration"
+#define WAIT "Nothing; it is tried again by itself. `postrider queue retry ID` tries now."
+
+static const struct row {
+	enum stage stage;
+	const char *status, *reason; /* patterns as in mail/queue_filter.h; NULL: any */
+	struct why_words words;
+} rows[] = {
+	{ HELD, NULL, NULL,
+		{ "An administrator put it on hold.", "an administrator's decision",
+			"`postrider queue release ID` delivers it, `postrider queue delete ID` removes "
+			"it." } },
+	{ ACTIVE, NULL, NULL,
+		{ "It is being delivered right now, or stands in line for it.", "nobody's",
+			"Nothing; look again in a moment." } },
+	{ NEW, NULL, NULL,
+		{ "It was not tried yet.", "nobody's",
+			"If this lasts, look at `postrider status`: are deliveries paused, do all processes "
+			"run?" } },
+	{ TRIED, "4.4.1", "*refused*",
+		{ "The other host does not take connections for mail.", REMOTE,
+			"Check with `nc -v HOST 25` from here. If no host at all can be reached, the "
+			"provider of this "
+			"host blocks port 25: set relay.host." } },
+	{ TRIED, "4.4.1", "*timed out*",
+		{ "The other host does not answer.", REMOTE,
+			"Check with `nc -v HOST 25` from here. If no host at all can be reached, the "
+			"provider of this "
+			"host blocks port 25: set relay.host." } },
+	{ TRIED, "4.4.1", "*unreachable*",
+		{ "There is no way through the network to the other host.",
+			"this host's network, or the other's",
+			"Check the routes of this host (`ip route`), IPv6 too." } },
+	{ TRIED, "4.4.1", NULL, { "No connection with the other host comes about.", REMOTE, WAIT } },
+	{ TRIED, "4.4.2", NULL, { "The connection broke in the middle of the conversation.", REMOTE, WAIT } },
+	{ TRIED, "4.4.3", NULL,
+		{ "DNS does not answer for the recipient's domain.", DNS,
+			"Check with `host -t MX DOMAIN`, and the resolvers in /etc/resolv.conf." } },
+	{ TRIED, "4.4.*", NULL, { "The network or routing on the way failed.", REMOTE, WAIT } },
+	{ TRIED, "4.2.2", NULL,
+		{ "The mailbox is full.", "the recipient's mailbox",
+			"The recipient has to make room. For a mailbox of this host: local.max_mailbox_size, "
+			"and quotas." } },
+	{ TRIED, "4.2.0", "*lock*",
+		{ "Another program keeps the mailbox locked.", USER,
+			"See who holds it: `fuser -v /var/mail/USER`; a .lock file that is left over may be "
+			"removed." } },
+	{ TRIED, "4.2.0", "*.forward*",
+		{ "The user's ~/.forward cannot be used now.", USER,
+			"Its owner has to mend it; the reason says what is wrong." } },
+	{ TRIED, "4.2.0", NULL,
+		{ "The mailbox is not safe to write to.", USER,
+			"An administrator has to mend the file that the reason names: owner, links, type, "
+			"directory." } },
+	{ TRIED, "4.2.1", "*greylist*",
+		{ "The other host makes new senders wait.", "nobody's; the other host does so on purpose",
+			WAIT } },
+	{ TRIED, "4.2.1", NULL,
+		{ "The mailbox takes no mail at the moment.", "the recipient's mailbox", WAIT } },
+	{ TRIED, "4.3.1", NULL,
+		{ "A disk is full.", "this host's disk, when the reason names no other host",
+			"`df -h /var/mail /var/spool/postrider`; or the other host has to make room." } },
+	{ TRIED, "4.3.3", NULL,
+		{ "This kind of recipient cannot be served yet.", "Postrider: it is not made yet",
+			"See docs/COMPATIBILITY.md; `postrider queue move ID --to-address ADDRESS` sends it "
+			"elsewhere." } },
+	{ TRIED, "4.3.5", NULL,
+		{ "The configuration leads nowhere.", SETUP,
+			"Check relay.host and what the reason names: `postrider config check`, `postrider "
+			"config get "
+			"relay.host`." } },
+	{ TRIED, "4.3.2", NULL,
+		{ "A host takes no mail for the moment: it is too busy, or its service is down.",
+			"this host, when the reason names no other one", WAIT } },
+	{ TRIED, "4.3.0", "*user database*",
+		{ "The user database did not answer, so nobody knows whether the recipient exists.",
+			"this host's user database (NSS: LDAP, SSSD, ...)",
+			"Check with `getent passwd USER`; a higher users.timeout gives it more time." } },
+	{ TRIED, "4.3.0", "*damaged*",
+		{ "The message is damaged on disk.", DISK,
+			"`postrider spool check` (daemon stopped) says more; look for errors of the disk in "
+			"the "
+			"kernel's log." } },
+	{ TRIED, "4.3.0", "*disk*",
+		{ "The spool could not be read or written.", DISK,
+			"Look for errors of the disk in the kernel's log, and at `postrider status`." } },
+	{ TRIED, "4.3.0", NULL,
+		{ "Something on the way failed for the moment.",
+			"this host, when the reason names no other one",
+			"Look into the log around the time of the last attempt." } },
+	{ TRIED, "4.7.*", "*greylist*",
+		{ "The other host makes new senders wait.", "nobody's; the other host does so on purpose",
+			WAIT } },
+	{ TRIED, "4.7.*", NULL,
+		{ "The other host refuses for reasons of policy: it distrusts this host's address or this "
+		  "mail.",
+			"this host's reputation, or the other host's rules",
+			"Check this host's reverse DNS, SPF and block lists; the reason may name a page." } },
+	{ TRIED, "4.1.*", NULL,
+		{ "The other host cannot tell whether the address is right.", THEIRS, WAIT } },
+	{ TRIED, "4.5.*", NULL, { "The other host does not speak SMTP as it should.", THEIRS, WAIT } },
+	{ TRIED, "5.*", NULL,
+		{ "The address leads nowhere, but its bounce could not be written.", DISK,
+			"Look at `postrider status`: is the spool full? The bounce is tried again." } },
+	{ ANY, NULL, NULL, { "The last attempt failed for the moment; the reason says how.", THEIRS, WAIT } },
+};
+
+const size_t n_why_rows = ARRAY_LEN(rows);
+
+static enum stage stage_of(const struct why_facts *f)
+{
+	return f->is_held ? HELD : f->is_active ? ACTIVE : f->attempts == 0 ? NEW : TRIED;
+}
+
+const struct why_words *why_find(const struct why_facts *f, size_t *row_out)
+{
+	enum stage stage = stage_of(f);
+	size_t i = 0;
+
+	while (i + 1 < n_why_rows &&
+		(rows[i].stage != stage ||
+			(rows[i].status && !queue_filter_glob(f->status, slice_of(rows[i].status))) ||
+			(rows[i].reason && !queue_filter_glob(f->reason, slice_of(rows[i].reason)))))
+		i++;
+	if (row_out)
+		*row_out = i;
+	return &rows[i].words;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json.h - writing JSON: objects in one line, their members in the order of the calls
+ *
+ * Never reads any. Text may be any bytes: what is no UTF-8 becomes U+FFFD, so that a reader always gets what
+ * it can parse. A buf that is full says so by itself. Layer: mail. Tests: test_json.c.
+ */
+#pragma once
+#include "base/buf.h"
+
+struct json {
+	struct buf *out;
+	bool has_member; /* a comma comes before the next one */
+};
+
+#define JSON_INIT(buf) ((struct json){ .out = (buf) })
+
+/* name NULL: an element of an array, or the outermost object. */
+void json_object(struct json *j, const char *name);
+void json_object_end(struct json *j);
+void json_array(struct json *j, const char *name);
+void json_array_end(struct json *j);
+void json_text(struct json *j, const char *name, struct slice value);
+void json_number(struct json *j, const char *name, uint64_t value);
+void json_bool(struct json *j, const char *name, bool value);
