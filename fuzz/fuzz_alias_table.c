@@ -40,15 +40,15 @@ static void make_it_fit(int fd, size_t size, char *bytes)
 
 static void ask(struct alias_table *t, struct slice key)
 {
-	auto_buf struct buf origin = BUF_INIT(1 << 20), text = BUF_INIT(LIMIT_ALIAS_LINE);
+	auto_buf struct buf text = BUF_INIT(LIMIT_ALIAS_LINE);
+	const struct origin origin = { .kind = ORIGIN_ALIAS, .name = key, .item = 1 };
 	struct alias_value value;
 	enum rhs_kind kind;
 
 	if (alias_table_find(t, key, &value) == ALIAS_FOUND)
 		for (size_t i = 0; i < value.text.len; i++)
 			CHECK(value.text.at[i] == value.text.at[i]); /* every byte can be read */
-	alias_origin_append(key, 1, &origin);
-	(void)!alias_table_find_item(t, buf_slice(&origin), &kind, &text);
+	(void)!alias_table_find_item(t, &origin, &kind, &text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -7,7 +7,6 @@
  */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "local/trail.h"
 #include "local/worker.h"
 
 #define BATCH_MAILS 500		      /* held under one lock: a reader must get its turn */
@@ -34,8 +33,8 @@ static void defer_all(struct worker *w, int outcome)
 	const char *status, *words;
 
 	mailbox_explain(outcome, &status, &words);
-	(void)snprintf(reason, sizeof(reason), "cannot deliver to %s/%s: %s", w->config->local_mail_dir,
-		w->user.name, words);
+	(void)snprintf(reason, sizeof(reason), "cannot deliver to %s/%s: %s", w->mailbox_dir, w->mailbox_name,
+		words);
 	list_for_each_safe (node, &w->batch)
 		worker_result(
 			w, CONTAINER_OF(node, struct worker_rcpt, in_batch), JOB_DEFERRED, status, reason);
@@ -44,49 +43,89 @@ static void defer_all(struct worker *w, int outcome)
 /* The text of the mail joins the batch. */
 static void add_to_batch(struct worker *w, struct worker_rcpt *r)
 {
-	struct mbox_delivery d = { .sender = r->job->reverse_path,
-		.original_to = r->original,
-		.forward_path = r->forward_path,
-		.trail = r->trail,
-		.content = buf_slice(&r->job->content),
-		.queue_id = r->job->queue_id,
-		.time_s = clock_wall_s() };
-
-	if (!mbox_text_build(&r->text, &d)) {
-		worker_result(w, r, JOB_DEFERRED, "4.3.0", "no memory for the message");
+	if (!worker_text(w, r, MBOX_STYLE_MBOX))
 		return;
-	}
 	w->planned += r->text.text.len;
 	list_push_back(&w->batch, &r->in_batch);
+}
+
+/* Each mail is a file of its own there: nothing is won by writing several together. */
+static void deliver_to_maildir(struct worker *w, struct worker_rcpt *r)
+{
+	char reason[PATH_MAX + 300];
+	const char *status, *words;
+	int outcome;
+
+	if (!worker_text(w, r, MBOX_STYLE_MAILDIR))
+		return;
+	outcome = worker_maildir(w, r, w->maildir);
+	if (outcome > 0) {
+		worker_result(w, r, JOB_DELIVERED, "2.0.0", "delivered to maildir");
+		return;
+	}
+	mailbox_explain(outcome, &status, &words);
+	(void)snprintf(reason, sizeof(reason), "cannot deliver to %s: %s", w->maildir, words);
+	worker_result(w, r, JOB_DEFERRED, status, reason);
+}
+
+/* The mailbox, or what stands in its place. A command never runs as root, whose mailbox it could not write.
+ */
+static void keep(struct worker *w, struct worker_rcpt *r)
+{
+	if (w->config->local_mailbox_command[0] && (w->user.uid != 0 || w->config->paths.sandbox[0]))
+		worker_forward(w, r, &w->mailbox_command);
+	else if (w->maildir[0])
+		deliver_to_maildir(w, r);
+	else
+		add_to_batch(w, r);
 }
 
 /* Answers at once, or adds r to the batch. */
 static void decide(
 	struct worker *w, struct worker_rcpt *r, enum forward_outcome forwarding, const struct forward *f)
 {
-	struct slice address = trail_delivered_to(r->trail, r->forward_path);
-	char reason[LIMIT_REASON];
-
-	if (trail_length(r->trail) > LIMIT_TRAIL) {
-		worker_result(w, r, JOB_FAILED, "5.4.6", "too many forwardings by ~/.forward");
-	} else if (trail_is_loop(w->config, buf_slice(&r->job->content), address)) {
-		(void)snprintf(reason, sizeof(reason), "mail forwarding loop for %.*s", SLICE_ARG(address));
-		worker_result(w, r, JOB_FAILED, "5.4.6", reason);
-	} else if (r->flags & RCPT_NO_FORWARD || forwarding == FORWARD_NONE) {
-		add_to_batch(w, r);
-	} else if (forwarding == FORWARD_LEAVES) {
+	if (worker_refuses_loop(w, r))
+		return;
+	if (r->flags & RCPT_NO_FORWARD || forwarding == FORWARD_NONE)
+		keep(w, r);
+	else if (forwarding == FORWARD_LEAVES)
 		worker_forward(w, r, f);
-	} else {
+	else
 		worker_result(w, r, JOB_DEFERRED, "4.2.0", f->reason);
+}
+
+/* ~/.forward as it is for most of a batch's recipients: those without an extension; read when the first
+ * comes. */
+struct common_forward {
+	struct forward forward;
+	enum forward_outcome outcome;
+	bool has_read;
+};
+
+static void decide_by_forward(struct worker *w, struct worker_rcpt *r, struct common_forward *common)
+{
+	struct slice extension = forward_extension(w->config, r->forward_path);
+	struct forward own;
+
+	if (r->flags & RCPT_NO_FORWARD) {
+		decide(w, r, FORWARD_NONE, NULL);
+	} else if (extension.len) {
+		enum forward_outcome outcome = forward_read(w->config, &w->forward_user, extension, &own);
+		decide(w, r, outcome, &own);
+		forward_free(&own);
+	} else {
+		if (!common->has_read)
+			common->outcome =
+				forward_read(w->config, &w->forward_user, SLICE_EMPTY, &common->forward);
+		common->has_read = true;
+		decide(w, r, common->outcome, &common->forward);
 	}
 }
 
-/* Takes mails that are complete, as many as go into one batch. ~/.forward is read once for all of them. */
+/* Takes mails that are complete, as many as go into one batch. */
 static void gather(struct worker *w)
 {
-	struct forward forward = { 0 };
-	enum forward_outcome forwarding = FORWARD_NONE;
-	bool has_read = false;
+	struct common_forward common = { 0 };
 	size_t n = 0;
 
 	w->planned = 2; /* line ends that may be missing at the mailbox's end */
@@ -94,19 +133,14 @@ static void gather(struct worker *w)
 		struct worker_job *job = list_first(&w->ready, struct worker_job, in_jobs);
 		list_remove(&job->in_jobs);
 		list_for_each_safe (node, &job->rcpts) {
-			struct worker_rcpt *r = CONTAINER_OF(node, struct worker_rcpt, in_job);
 			bool is_last = job->n_open == 1; /* then the answer frees the job */
-			if (!has_read && !(r->flags & RCPT_NO_FORWARD)) {
-				forwarding = forward_read(w->config, &w->forward_user, &forward);
-				has_read = true;
-			}
-			decide(w, r, forwarding, &forward);
+			decide_by_forward(w, CONTAINER_OF(node, struct worker_rcpt, in_job), &common);
 			n++;
 			if (is_last)
 				break;
 		}
 	}
-	forward_free(&forward);
+	forward_free(&common.forward);
 }
 
 /* ---- write ---- */
@@ -135,8 +169,8 @@ static void answer(struct worker *w, struct worker_rcpt *r)
 		worker_result(w, r, JOB_DELIVERED, status, words);
 		return;
 	}
-	(void)snprintf(reason, sizeof(reason), "cannot deliver to %s/%s: %s", w->config->local_mail_dir,
-		w->user.name, words);
+	(void)snprintf(reason, sizeof(reason), "cannot deliver to %s/%s: %s", w->mailbox_dir, w->mailbox_name,
+		words);
 	worker_result(w, r, JOB_DEFERRED, status, reason);
 }
 
@@ -168,18 +202,13 @@ static void write_all(struct worker *w)
 
 /* ---- lock ---- */
 
-static bool is_worth_waiting(int outcome)
-{
-	return outcome == MAILBOX_BUSY_FCNTL || outcome == MAILBOX_BUSY_DOTLOCK || outcome == MAILBOX_MOVED;
-}
-
 static void try_lock(struct worker *w)
 {
 	int r = w->mail_dir < 0 ? -w->mail_dir_error : mailbox_lock(&w->mailbox, w->planned);
 
 	if (r == MAILBOX_LOCKED) {
 		write_all(w);
-	} else if (is_worth_waiting(r) && clock_mono_ms() < w->lock_deadline_ms) {
+	} else if (mailbox_is_worth_waiting(r) && clock_mono_ms() < w->lock_deadline_ms) {
 		w->lock_pause_ms = MIN(w->lock_pause_ms * 2, (uint64_t)LOCK_PAUSE_MAX_MS);
 		CHECK(uv_timer_start(&w->lock_timer, on_lock_timer, w->lock_pause_ms, 0) == 0);
 	} else {
@@ -199,7 +228,7 @@ void batch_step(struct worker *w)
 		w->state = BATCH_LOCKING;
 		w->lock_deadline_ms = clock_mono_ms() + w->config->local_lock_timeout * 1000;
 		w->lock_pause_ms = LOCK_PAUSE_MIN_MS;
-		mailbox_init(&w->mailbox, w->mail_dir, w->user.name, w->config->local_max_mailbox_size);
+		mailbox_init(&w->mailbox, w->mail_dir, w->mailbox_name, w->config->local_max_mailbox_size);
 		try_lock(w);
 	}
 }

@@ -75,3 +75,33 @@ int become_user(uid_t uid, gid_t gid, gid_t further)
 		r = check_capabilities();
 	return r < 0 ? r : check_ids(uid, gid, groups, n_groups);
 }
+
+#define MANY_GROUPS 1024 /* of one user; who has more cannot run commands */
+
+static int without(gid_t *groups, int n, gid_t never)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++)
+		if (groups[i] != 0 && groups[i] != never)
+			groups[kept++] = groups[i];
+	return kept;
+}
+
+int become_login(const char *name, uid_t uid, gid_t gid, gid_t never)
+{
+	gid_t groups[MANY_GROUPS];
+	int n = MANY_GROUPS;
+	uid_t real, effective, saved;
+
+	if (uid == 0 || gid == 0 || gid == never)
+		return -EPERM;
+	if (getgrouplist(name, gid, groups, &n) < 0)
+		return -E2BIG;
+	n = without(groups, n, never);
+	if (setgroups((size_t)n, groups) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return -errno;
+	if (getresuid(&real, &effective, &saved) < 0 || real != uid || effective != uid || saved != uid)
+		return -EPERM;
+	return setuid(0) == 0 || seteuid(0) == 0 || setgroups(0, NULL) == 0 ? -EPERM : 0;
+}

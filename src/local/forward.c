@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "mail/forward_text.h"
+#include "mail/origin.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -47,15 +48,15 @@ static bool already_told(struct forward_user *u, const struct stat *st)
 	return told;
 }
 
-static void tell_ignored(struct forward_user *u, const struct stat *st, const char *why)
+static void tell_ignored(struct forward_user *u, const char *path, const struct stat *st, const char *why)
 {
 	if (!already_told(u, st))
-		log_warning("user %.*s: %s/.forward is ignored: it %s", SLICE_ARG(u->name), u->home, why);
+		log_warning("user %.*s: %s is ignored: it %s", SLICE_ARG(u->name), path, why);
 }
 
-static enum forward_outcome defer(struct forward *out, const char *home, int error)
+static enum forward_outcome defer(struct forward *out, const char *path, int error)
 {
-	(void)snprintf(out->reason, sizeof(out->reason), "cannot read %.100s/.forward: %s", home,
+	(void)snprintf(out->reason, sizeof(out->reason), "cannot read %.110s: %s", path,
 		strerror(error)); /* cut where it does not fit */
 	return FORWARD_DEFER;
 }
@@ -67,18 +68,15 @@ static enum forward_outcome cannot_open(struct forward_user *u, struct forward *
 	int error = errno;
 
 	switch (error) {
-	case ENOENT:
-	case ENOTDIR: /* a home such as /dev/null: there is no directory that could hold one */
-		return FORWARD_NONE;
 	case ELOOP:
 	case ENXIO:
 		if (lstat(path, &st) < 0)
-			return defer(out, u->home, errno);
-		tell_ignored(u, &st,
+			return defer(out, path, errno);
+		tell_ignored(u, path, &st,
 			S_ISLNK(st.st_mode) ? "is a symbolic link, which is not followed"
 					    : "is not a regular file");
 		return FORWARD_NONE;
-	default: return defer(out, u->home, error);
+	default: return defer(out, path, error);
 	}
 }
 
@@ -97,27 +95,37 @@ static bool add(struct forward *f, enum leaf_kind kind, unsigned flags, struct s
 {
 	struct forward_leaf *leaf = &f->leaves[f->n_leaves];
 
+	*leaf = (struct forward_leaf){
+		.kind = kind, .flags = flags, .origin = SLICE_EMPTY, .text = SLICE_EMPTY
+	};
 	if (!arena_copy(&f->strings, address, &leaf->address))
 		return false;
-	leaf->kind = kind;
-	leaf->flags = flags;
 	f->n_leaves++;
 	return true;
 }
 
-/* A bar or colon that the parser took off, so that people see in the queue what it is. */
-static bool add_special(struct forward *f, enum leaf_kind kind, const char *prefix, struct slice text)
+/* A command, file or list: queue gets a reference to it, and whoever delivers reads the file again. */
+static bool add_reference(struct forward *f, enum leaf_kind kind, const struct forward_user *u,
+	struct slice extension, const struct rhs_item *item)
 {
-	auto_buf struct buf whole = BUF_INIT(LIMIT_FORWARD_FILE + 16);
+	auto_buf struct buf origin = BUF_INIT(LIMIT_PATH);
+	const struct origin o = {
+		.kind = ORIGIN_FORWARD, .name = u->name, .extension = extension, .check = origin_check(item)
+	};
+	struct forward_leaf *leaf = &f->leaves[f->n_leaves];
 
-	buf_append_str(&whole, prefix);
-	buf_append(&whole, text);
-	return add(f, kind, 0, buf_slice(&whole));
+	origin_append(&o, &origin);
+	*leaf = (struct forward_leaf){ .kind = kind, .address = SLICE_EMPTY, .item = item->kind };
+	if (!buf_ok(&origin) || !arena_copy(&f->strings, buf_slice(&origin), &leaf->origin) ||
+		!arena_copy(&f->strings, item->text, &leaf->text))
+		return false;
+	f->n_leaves++;
+	return true;
 }
 
 /* False when the item is of no use. */
-static bool add_item(
-	const struct config *c, const struct forward_user *u, const struct rhs_item *item, struct forward *f)
+static bool add_item(const struct config *c, const struct forward_user *u, struct slice extension,
+	const struct rhs_item *item, struct forward *f)
 {
 	const unsigned own = RCPT_NO_ALIAS | RCPT_NO_FORWARD;
 
@@ -128,9 +136,9 @@ static bool add_item(
 	case RHS_USER: return add(f, LEAF_ADDRESS, own, item->text);
 	case RHS_BLACKHOLE: return add(f, LEAF_DISCARD, 0, SLICE("/dev/null"));
 	case RHS_FILE:
-	case RHS_DIRECTORY: return add(f, LEAF_FILE, 0, item->text);
-	case RHS_INCLUDE: return add_special(f, LEAF_FILE, ":include:", item->text);
-	case RHS_COMMAND: return add_special(f, LEAF_COMMAND, "|", item->text);
+	case RHS_DIRECTORY:
+	case RHS_INCLUDE: return add_reference(f, LEAF_FILE, u, extension, item);
+	case RHS_COMMAND: return add_reference(f, LEAF_COMMAND, u, extension, item);
 	case RHS_FAIL:
 	case RHS_DEFER:
 	case RHS_ERROR: break;
@@ -146,8 +154,14 @@ static const char *fault_of(const struct rhs_item *item)
 					      : rhs_error_text(item->error);
 }
 
-static void read_items(const struct config *c, const struct forward_user *u, struct slice text, bool is_quiet,
-	struct forward *out)
+/* The file that is read. */
+struct source {
+	char path[PATH_MAX];
+	struct slice extension; /* in its name */
+};
+
+static void read_items(const struct config *c, const struct forward_user *u, const struct source *from,
+	struct slice text, bool is_quiet, struct forward *out)
 {
 	struct forward_text items;
 	struct rhs_item item;
@@ -155,10 +169,9 @@ static void read_items(const struct config *c, const struct forward_user *u, str
 
 	forward_text_init(&items, text);
 	while (forward_text_next(&items, &item, &line))
-		if (!add_item(c, u, &item, out) && !is_quiet)
-			log_warning("user %.*s: %s/.forward line %zu: \"%.*s\" is ignored: %s",
-				SLICE_ARG(u->name), u->home, line, SLICE_ARG(slice_first(item.text, 200)),
-				fault_of(&item));
+		if (!add_item(c, u, from->extension, &item, out) && !is_quiet)
+			log_warning("user %.*s: %s line %zu: \"%.*s\" is ignored: %s", SLICE_ARG(u->name),
+				from->path, line, SLICE_ARG(slice_first(item.text, 200)), fault_of(&item));
 	forward_text_deinit(&items);
 }
 
@@ -172,48 +185,96 @@ static size_t count_separators(struct slice text)
 	return n;
 }
 
-static enum forward_outcome read_file(
-	const struct config *c, struct forward_user *u, int fd, const struct stat *st, struct forward *out)
+static enum forward_outcome read_file(const struct config *c, struct forward_user *u,
+	const struct source *from, int fd, const struct stat *st, struct forward *out)
 {
 	auto_buf struct buf text = BUF_INIT(LIMIT_FORWARD_FILE);
 	int r = file_read_all(fd, &text);
 	size_t n_max;
 
 	if (r < 0)
-		return defer(out, u->home, -r);
+		return defer(out, from->path, -r);
 	if (forward_text_is_filter(buf_slice(&text))) {
-		tell_ignored(u, st, "is an Exim or Sieve filter, which is not supported");
+		tell_ignored(u, from->path, st, "is an Exim or Sieve filter, which is not supported");
 		return FORWARD_NONE;
 	}
 	n_max = count_separators(buf_slice(&text)) + 1;
-	out->strings = ARENA_INIT(LIMIT_FORWARD_FILE + n_max * 64);
+	out->strings = ARENA_INIT(2 * LIMIT_FORWARD_FILE + n_max * (LIMIT_ADDRESS + 64));
 	out->leaves = mem_new_array(n_max, sizeof(*out->leaves));
-	read_items(c, u, buf_slice(&text), already_told(u, st), out);
+	read_items(c, u, from, buf_slice(&text), already_told(u, st), out);
 	return out->n_leaves ? FORWARD_LEAVES : FORWARD_NONE;
 }
 
-enum forward_outcome forward_read(const struct config *c, struct forward_user *u, struct forward *out)
+/* An extension is what a sender wrote: none of it can lead to another directory. */
+static bool name_source(const struct forward_user *u, struct slice extension, struct source *out)
 {
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s/.forward", u->home);
-	auto_close int fd = -1;
+	int n = snprintf(out->path, sizeof(out->path), "%s/.forward%s", u->home, extension.len ? "+" : "");
+
+	if (u->home[0] != '/' || n < 0 || (size_t)n + extension.len >= sizeof(out->path))
+		return false;
+	for (size_t i = 0; i < extension.len; i++) {
+		char c = extension.at[i];
+		bool is_harmless = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || slice_find(SLICE("_=.,:@%+-"), c) < 9;
+		out->path[(size_t)n + i] = is_harmless ? c : '_';
+	}
+	out->path[(size_t)n + extension.len] = '\0';
+	out->extension = extension;
+	return true;
+}
+
+/* *is_there_out: the file can be opened or its fault was told: no other one is to be looked for. */
+static enum forward_outcome read_source(const struct config *c, struct forward_user *u,
+	const struct source *from, bool *is_there_out, struct forward *out)
+{
+	auto_close int fd = open(from->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st, home;
 	const char *why;
 
-	*out = (struct forward){ 0 };
-	if (u->home[0] != '/' || n < 0 || (size_t)n >= sizeof(path))
-		return FORWARD_NONE;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	*is_there_out = fd >= 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
 	if (fd < 0)
-		return cannot_open(u, out, path);
+		return *is_there_out ? cannot_open(u, out, from->path) : FORWARD_NONE;
 	if (fstat(fd, &st) < 0 || stat(u->home, &home) < 0)
-		return defer(out, u->home, errno);
+		return defer(out, from->path, errno);
 	why = why_unsafe(u, &st, &home);
 	if (why) {
-		tell_ignored(u, &st, why);
+		tell_ignored(u, from->path, &st, why);
 		return FORWARD_NONE;
 	}
-	return read_file(c, u, fd, &st, out);
+	return read_file(c, u, from, fd, &st, out);
+}
+
+enum forward_outcome forward_read(
+	const struct config *c, struct forward_user *u, struct slice extension, struct forward *out)
+{
+	struct source from;
+	enum forward_outcome outcome;
+	bool is_there = false;
+
+	*out = (struct forward){ 0 };
+	if (extension.len && name_source(u, extension, &from)) {
+		outcome = read_source(c, u, &from, &is_there, out);
+		if (is_there)
+			return outcome;
+	}
+	return name_source(u, SLICE_EMPTY, &from) ? read_source(c, u, &from, &is_there, out) : FORWARD_NONE;
+}
+
+const struct forward_leaf *forward_find(const struct forward *f, struct slice origin)
+{
+	for (size_t i = 0; i < f->n_leaves; i++)
+		if (f->leaves[i].origin.len && slice_eq(f->leaves[i].origin, origin))
+			return &f->leaves[i];
+	return NULL;
+}
+
+struct slice forward_extension(const struct config *c, struct slice address)
+{
+	struct slice local = slice_first(address, slice_rfind(address, '@')), user, extension;
+
+	return address_split_extension(local, slice_of(c->aliases_delimiter), &user, &extension)
+		? extension
+		: SLICE_EMPTY;
 }
 
 void forward_free(struct forward *f)

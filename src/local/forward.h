@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 #include "ipc/message.h"
+#include "mail/rhs.h"
 #include <sys/types.h>
 
 struct forward_user {
@@ -29,8 +30,11 @@ enum forward_outcome {
 
 struct forward_leaf {
 	enum leaf_kind kind;
-	unsigned flags; /* enum rcpt_flags */
-	struct slice address;
+	unsigned flags;	      /* enum rcpt_flags */
+	struct slice address; /* empty for a command, file or list: its recipient stays the user's address */
+	struct slice origin;  /* of a command, file or list; empty for an address */
+	struct slice text;    /* of the same: the command or path */
+	enum rhs_kind item;   /* of the same */
 };
 struct forward {
 	struct forward_leaf *leaves;
@@ -39,5 +43,11 @@ struct forward {
 	char reason[256];
 };
 
-enum forward_outcome forward_read(const struct config *c, struct forward_user *u, struct forward *out);
+/* extension: of user+extension; ~/.forward+extension comes before ~/.forward. May be empty. */
+enum forward_outcome forward_read(
+	const struct config *c, struct forward_user *u, struct slice extension, struct forward *out);
+/* The leaf with that origin, or NULL: it was taken out meanwhile. */
+const struct forward_leaf *forward_find(const struct forward *f, struct slice origin);
+/* What stands behind the delimiter of the address's local part; empty: nothing. Looks into address. */
+struct slice forward_extension(const struct config *c, struct slice address);
 void forward_free(struct forward *f);

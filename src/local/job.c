@@ -59,7 +59,8 @@ struct job *job_begin(struct channel *queue, const struct msg_JOB_BEGIN *m)
 	job->first = BUF_INIT(LIMIT_FRAME);
 	list_init(&job->rcpts);
 	list_init(&job->parts);
-	CHECK(arena_copy(&job->strings, m->reverse_path, &job->reverse_path));
+	CHECK(arena_copy(&job->strings, m->reverse_path, &job->reverse_path) &&
+		arena_copy(&job->strings, m->envid, &job->envid));
 	table_insert(&jobs.jobs, &job->node, table_hash_u64(job->id));
 	list_push_back(&jobs.all, &job->in_all);
 	return job;
@@ -87,7 +88,8 @@ struct job_rcpt *job_add(struct job *job, const struct msg_JOB_RCPT *m)
 		!arena_copy(&job->strings, m->forward_path, &r->forward_path) ||
 		!arena_copy(&job->strings, m->original, &r->original) ||
 		!arena_copy(&job->strings, m->orcpt, &r->orcpt) ||
-		!arena_copy(&job->strings, m->trail, &r->trail))
+		!arena_copy(&job->strings, m->trail, &r->trail) ||
+		!arena_copy(&job->strings, m->origin, &r->origin))
 		return NULL;
 	r->number = m->rcpt;
 	r->kind = m->kind;
@@ -246,12 +248,12 @@ void part_send(struct part *part, struct channel *worker)
 
 	part->sent_to = worker;
 	SEND(worker, JOB_BEGIN, .job = part->id, .queue_id = job->queue_id, .reverse_path = job->reverse_path,
-		.size = job->size, .n_rcpts = count_rcpts(part));
+		.envid = job->envid, .size = job->size, .n_rcpts = count_rcpts(part));
 	list_for_each (node, &part->rcpts) {
 		const struct job_rcpt *r = CONTAINER_OF(node, struct job_rcpt, in_owner);
 		SEND(worker, JOB_RCPT, .job = part->id, .rcpt = r->number, .kind = r->kind, .flags = r->flags,
 			.forward_path = r->forward_path, .user = r->user, .original = r->original,
-			.orcpt = r->orcpt, .notify = r->notify, .trail = r->trail);
+			.orcpt = r->orcpt, .notify = r->notify, .trail = r->trail, .origin = r->origin);
 	}
 	SEND(worker, JOB_CONTENT, .job = part->id, .chunk = buf_slice(&job->first));
 }

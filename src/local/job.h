@@ -18,7 +18,7 @@ struct job {
 	struct table_node node;
 	struct channel *queue; /* NULL: it is gone, or took the job back; results are nobody's */
 	uint64_t id, queue_id, size;
-	struct slice reverse_path;
+	struct slice reverse_path, envid;
 	struct arena strings;
 	struct buf first; /* first chunk of the content */
 	uint32_t n_rcpts, n_got, n_open;
@@ -32,7 +32,7 @@ struct job_rcpt {
 	struct list in_owner; /* of the job, then of the part */
 	uint32_t number;
 	uint8_t kind, flags, notify; /* enum leaf_kind, enum rcpt_flags */
-	struct slice user, forward_path, original, orcpt, trail;
+	struct slice user, forward_path, original, orcpt, trail, origin;
 };
 
 /* The recipients of one job that are one user's: what a worker knows as a job. */

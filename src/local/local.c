@@ -14,6 +14,7 @@
 #include "local/pool.h"
 #include "local/syncer.h"
 #include "local/worker.h"
+#include "mail/origin.h"
 #include <fcntl.h>
 
 #define JOBS_MAX 10000	  /* ten times what queue gives out; beyond, it is told to come again */
@@ -45,34 +46,36 @@ static void on_job_begin(struct channel *ch, const union msg_any *m, int *fd)
 	(void)job_finish(job); /* none of its recipients is ours to answer for when there are none */
 }
 
-/* NULL: it can be delivered here; otherwise why not, with a status of 4.3.3 (RFC 3463: not capable). */
-static const char *why_not_deliverable(const struct job_rcpt *r)
+/* Which process delivers it; false: nothing here can. */
+static bool find_branch(const struct job_rcpt *r, enum worker_branch *branch_out, struct slice *user_out)
 {
-	switch ((enum leaf_kind)r->kind) {
-	case LEAF_USER: return NULL;
-	case LEAF_COMMAND: return "delivery to commands (\"|command\") is not available yet";
-	case LEAF_FILE: return "delivery to files and lists of a .forward or alias is not available yet";
-	case LEAF_ADDRESS:
-	case LEAF_REMOTE:
-	case LEAF_DISCARD:
-	case LEAF_FAIL:
-	case LEAF_DEFER: break;
-	}
-	return "this is not a local delivery";
+	struct origin o;
+
+	*branch_out = BRANCH_MAILBOX;
+	*user_out = r->user;
+	if (r->kind == LEAF_USER)
+		return true;
+	if ((r->kind != LEAF_COMMAND && r->kind != LEAF_FILE) || !origin_parse(r->origin, &o))
+		return false;
+	*branch_out = o.kind == ORIGIN_LIST ? BRANCH_LIST : BRANCH_ERRAND;
+	*user_out = o.kind == ORIGIN_LIST ? r->origin : origin_user(r->origin);
+	return true;
 }
 
 static void on_job_rcpt(struct channel *ch, const union msg_any *m, int *fd)
 {
 	struct job *job = its_job(ch, m->JOB_RCPT.job);
 	struct job_rcpt *r = job ? job_add(job, &m->JOB_RCPT) : NULL;
+	enum worker_branch branch;
+	struct slice user;
 
 	(void)fd;
 	if (!r)
 		return;
 	if (job->is_refused)
 		job_defer(job, r, "4.3.2", "too many deliveries are waiting");
-	else if (why_not_deliverable(r))
-		job_defer(job, r, "4.3.3", why_not_deliverable(r));
+	else if (!find_branch(r, &branch, &user))
+		job_defer(job, r, "4.3.3", "this is not a local delivery");
 	(void)job_finish(job);
 }
 
@@ -81,8 +84,12 @@ static void hand_out(struct job *job)
 {
 	while (!list_empty(&job->rcpts)) {
 		struct job_rcpt *r = list_first(&job->rcpts, struct job_rcpt, in_owner);
-		struct part *part = pool_part(pool_worker_get(r->user), job);
-		if (doubt_take(job->queue_id, r->user))
+		enum worker_branch branch;
+		struct slice user;
+		struct part *part;
+		CHECK(find_branch(r, &branch, &user)); /* others have been answered */
+		part = pool_part(pool_worker_get(branch, user), job);
+		if (doubt_take(job->queue_id, user))
 			r->flags |= RCPT_RECONCILE;
 		list_remove(&r->in_owner);
 		list_push_back(&part->rcpts, &r->in_owner);

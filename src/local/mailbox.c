@@ -106,7 +106,7 @@ static int check_file(struct mailbox *m, struct stat *st)
 		return MAILBOX_MOVED;
 	if (st->st_nlink > 1)
 		return MAILBOX_HARD_LINKS;
-	if (st->st_uid != geteuid())
+	if (!m->is_any_file && st->st_uid != geteuid())
 		return MAILBOX_FOREIGN_OWNER;
 	m->device = st->st_dev;
 	m->size = m->old_size = (uint64_t)st->st_size;
@@ -142,7 +142,7 @@ static int lock_dot(struct mailbox *m, const struct stat *st, uint64_t planned)
 			return undone;
 	}
 	if (r == -EACCES || r == -EPERM || r == -EROFS)
-		return MAILBOX_NO_DOTLOCK;
+		return m->is_any_file ? 0 : MAILBOX_NO_DOTLOCK; /* the fcntl lock alone is all there can be */
 	return r < 0 ? r : r == DOTLOCK_HELD ? 0 : MAILBOX_BUSY_DOTLOCK;
 }
 
@@ -185,6 +185,11 @@ int mailbox_lock(struct mailbox *m, uint64_t planned)
 		return MAILBOX_LOCKED;
 	mailbox_unlock(m);
 	return r;
+}
+
+bool mailbox_is_worth_waiting(int outcome)
+{
+	return outcome == MAILBOX_BUSY_FCNTL || outcome == MAILBOX_BUSY_DOTLOCK || outcome == MAILBOX_MOVED;
 }
 
 void mailbox_unlock(struct mailbox *m)

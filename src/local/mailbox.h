@@ -22,6 +22,8 @@ struct mailbox {
 	uint64_t device, size, old_size;
 	size_t n_missing_line_ends; /* before the next From_ line */
 	bool is_new;
+	bool is_any_file; /* one that an alias or .forward names: need not be the user's, nor its directory
+			     writable */
 	struct dotlock dotlock;
 	struct buf tail; /* what history looks into; read when the first delivery under a lock is doubtful */
 	struct mbox_history history;
@@ -52,6 +54,8 @@ void mailbox_init(struct mailbox *m, int dir, const char *name, uint64_t max_siz
 /* planned: at most so many bytes will be appended. MAILBOX_LOCKED, or an outcome from MAILBOX_BUSY_FCNTL on,
  * or negative errno; then nothing is held. What a killed process of ours left half written is cut off. */
 MUST_USE int mailbox_lock(struct mailbox *m, uint64_t planned);
+/* Whether another attempt at the locks may soon succeed. */
+bool mailbox_is_worth_waiting(int outcome);
 /* MAILBOX_DELIVERED_BEFORE, MAILBOX_NOT_DELIVERED or negative errno. */
 MUST_USE int mailbox_reconcile(struct mailbox *m, const struct mbox_text *t);
 /* MAILBOX_APPENDED, MAILBOX_FULL or negative errno; on failure the mailbox is as long as before. */

@@ -33,18 +33,30 @@ static void append_quoted(struct buf *out, struct slice s)
 	buf_append(out, s);
 }
 
+static void append_piece(struct buf *out, enum mbox_style style, const char *from, const char *to)
+{
+	struct slice piece = { from, (size_t)(to - from) };
+
+	if (style == MBOX_STYLE_MBOX)
+		append_quoted(out, piece);
+	else
+		buf_append(out, piece);
+}
+
 /* The content without a Return-Path of another host: ours above is the one that counts (RFC 5321 4.4). */
-static void append_content(struct buf *out, struct slice content)
+static void append_content(struct buf *out, enum mbox_style style, struct slice content)
 {
 	struct slice rest = content;
 	struct header_field field;
 	const char *from = content.at;
 
 	while (header_find(&rest, SLICE("Return-Path"), &field)) {
-		append_quoted(out, (struct slice){ from, (size_t)(field.raw.at - from) });
+		append_piece(out, style, from, field.raw.at);
 		from = field.raw.at + field.raw.len;
 	}
-	append_quoted(out, (struct slice){ from, (size_t)(content.at + content.len - from) });
+	append_piece(out, style, from, content.at + content.len);
+	if (style != MBOX_STYLE_MBOX)
+		return;
 	if (out->len && out->at[out->len - 1] != '\n')
 		buf_append_byte(out, '\n');
 	buf_append_byte(out, '\n');
@@ -88,12 +100,13 @@ bool mbox_text_build(struct mbox_text *t, const struct mbox_delivery *d)
 		.queue_id = d->queue_id };
 	if (buf_reserve(out, d->content.len + 1024) == NULL)
 		return false;
-	trace_append_from_line(out, d->sender, d->time_s);
+	if (d->style != MBOX_STYLE_MAILDIR)
+		trace_append_from_line(out, d->sender, d->time_s);
 	if (out->len > MBOX_DATE_BYTES)
 		t->date_at = out->len - 1 - MBOX_DATE_BYTES;
 	append_trace(out, d);
 	t->content_at = out->len;
-	append_content(out, d->content);
+	append_content(out, d->style, d->content);
 	t->mark_end = find_mark_end(d, t->content_at);
 	return buf_ok(out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mbox_text.h - one delivery as it stands in an mbox: From_ line, trace headers, the mail with its "From "
- * lines quoted, a blank line
+ * lines quoted, a blank line; and as a command or a Maildir gets it, which need neither quoting nor that line
  *
  * Pure: the text of a delivery depends on nothing but its arguments, so that a copy left behind by a crash is
  * recognised byte by byte (all but the date in the From_ line). Layer: local. Tests: test_mbox_text.c.
@@ -9,7 +9,15 @@
 #pragma once
 #include "base/buf.h"
 
+enum mbox_style {
+	MBOX_STYLE_MBOX = 0,
+	MBOX_STYLE_COMMAND, /* From_ line, as procmail and its like expect; nothing quoted or added at the end
+			     */
+	MBOX_STYLE_MAILDIR, /* no From_ line either */
+};
+
 struct mbox_delivery {
+	enum mbox_style style;
 	struct slice sender;	  /* reverse-path */
 	struct slice original_to; /* as given by the client */
 	struct slice forward_path;

@@ -29,6 +29,7 @@ enum nursery_order { NURSERY_WORKER = 1, NURSERY_KILL, NURSERY_SETTINGS };
 
 struct order {
 	uint32_t kind, length; /* of what follows: a user's name, or the text of the configuration */
+	uint32_t branch, unused;
 	uint64_t number;
 };
 
@@ -81,9 +82,12 @@ static void signals_default(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void give_birth(struct home *h, struct slice user, uint64_t number, int fd)
+static void give_birth(struct home *h, const struct order *order, struct slice user, int fd)
 {
-	struct worker_birth birth = { .config = h->config, .user = user, .mail_group = h->mail_group };
+	struct worker_birth birth = { .config = h->config,
+		.branch = (enum worker_branch)order->branch,
+		.user = user,
+		.mail_group = h->mail_group };
 	struct child *child;
 	pid_t pid;
 
@@ -104,7 +108,7 @@ static void give_birth(struct home *h, struct slice user, uint64_t number, int f
 		return;
 	child = mem_new(sizeof(*child));
 	child->pid = pid;
-	child->number = number;
+	child->number = order->number;
 	list_push_back(&h->children, &child->in_all);
 }
 
@@ -170,7 +174,7 @@ static bool obey(struct home *h)
 		return false;
 	buf_grew(&text, order.length);
 	switch ((enum nursery_order)order.kind) {
-	case NURSERY_WORKER: give_birth(h, buf_slice(&text), order.number, fd); break;
+	case NURSERY_WORKER: give_birth(h, &order, buf_slice(&text), fd); break;
 	case NURSERY_KILL: kill_child(h, order.number); break;
 	case NURSERY_SETTINGS: change_settings(h, buf_slice(&text)); break;
 	}
@@ -287,10 +291,14 @@ static int send_order(struct nursery *n, const struct order *order, struct slice
 	return 0;
 }
 
-int nursery_worker(struct nursery *n, struct slice user, int fd, uint64_t *number_out)
+int nursery_worker(
+	struct nursery *n, enum worker_branch branch, struct slice user, int fd, uint64_t *number_out)
 {
 	auto_close int owned = fd;
-	struct order order = { NURSERY_WORKER, (uint32_t)user.len, n->next_number };
+	struct order order = { .kind = NURSERY_WORKER,
+		.length = (uint32_t)user.len,
+		.branch = branch,
+		.number = n->next_number };
 	int r = send_order(n, &order, user, owned);
 
 	if (r == 0)
@@ -300,14 +308,14 @@ int nursery_worker(struct nursery *n, struct slice user, int fd, uint64_t *numbe
 
 int nursery_kill(struct nursery *n, uint64_t number)
 {
-	struct order order = { NURSERY_KILL, 0, number };
+	struct order order = { .kind = NURSERY_KILL, .number = number };
 
 	return send_order(n, &order, SLICE_EMPTY, -1);
 }
 
 int nursery_settings(struct nursery *n, const struct config *c)
 {
-	struct order order = { NURSERY_SETTINGS, (uint32_t)c->text.len, 0 };
+	struct order order = { .kind = NURSERY_SETTINGS, .length = (uint32_t)c->text.len };
 
 	return send_order(n, &order, buf_slice(&c->text), -1);
 }

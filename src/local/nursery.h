@@ -15,21 +15,29 @@ struct nursery {
 };
 #define NURSERY_INIT ((struct nursery){ .fd = -1, .next_number = 1 })
 
+enum worker_branch {
+	BRANCH_MAILBOX, /* confined; the mailbox and .forward of one user */
+	BRANCH_ERRAND,	/* not confined: commands and files, as one user */
+	BRANCH_LIST,	/* confined; reads one :include: list as its owner */
+};
+
 /* What a worker is told at its birth. */
 struct worker_birth {
 	const struct config *config;
-	struct slice user;
-	gid_t mail_group; /* (gid_t)-1: there is none */
-	int fd;		  /* its channel to local */
+	enum worker_branch branch;
+	struct slice user; /* of a list: the reference to it */
+	gid_t mail_group;  /* (gid_t)-1: there is none */
+	int fd;		   /* its channel to local */
 };
 /* The worker's life; returns the exit status. */
 typedef int (*worker_life)(const struct worker_birth *birth);
 
 /* Forks the nursery; before the first thread and before any mail. 0 or negative errno. */
 MUST_USE int nursery_start(struct nursery *n, const struct config *c, gid_t mail_group, worker_life life);
-/* A worker for user; its end of the channel is fd, which is taken. *number_out: for nursery_kill().
- * 0 or negative errno: the nursery is gone. */
-MUST_USE int nursery_worker(struct nursery *n, struct slice user, int fd, uint64_t *number_out);
+/* A worker for user, or of a list; its end of the channel is fd, which is taken. *number_out: for
+ * nursery_kill(). 0 or negative errno: the nursery is gone. */
+MUST_USE int nursery_worker(
+	struct nursery *n, enum worker_branch branch, struct slice user, int fd, uint64_t *number_out);
 /* Ends a worker that hangs or was stopped. */
 MUST_USE int nursery_kill(struct nursery *n, uint64_t number);
 /* Workers born from now on have these settings. */

@@ -36,7 +36,8 @@ enum worker_state {
 struct pool_worker {
 	struct table_node node;
 	struct list in_all, in_marked, in_resting, in_state; /* in_state: pool.want_place or pool.idle */
-	char *user;
+	char *user; /* empty: local.command_user, for what aliases name */
+	enum worker_branch branch;
 	enum worker_state state;
 	struct channel *channel;   /* NULL: no process */
 	uint64_t number;	   /* of the process in the nursery */
@@ -61,7 +62,8 @@ static struct {
 	struct list all, marked, want_place, resting, idle; /* idle: longest first */
 	size_t n_running, n_busy;			    /* processes; workers with a part sent */
 	size_t max_workers;
-	uint64_t idle_ms, stuck_ms, birth_ms;
+	uint64_t idle_ms, stuck_ms, errand_ms,
+		birth_ms; /* errand_ms: beyond stuck_ms, for a command's time */
 	unsigned settings;
 	bool is_stopping;
 } pool;
@@ -96,18 +98,19 @@ void pool_part_done(struct pool_worker *w)
 	mark(w);
 }
 
-struct pool_worker *pool_worker_get(struct slice user)
+struct pool_worker *pool_worker_get(enum worker_branch branch, struct slice user)
 {
-	uint64_t hash = table_hash_bytes(user);
+	uint64_t hash = table_hash_bytes(user) + branch;
 	struct pool_worker *w;
 
 	for (struct table_node *n = table_first(&pool.by_user, hash); n; n = table_next(n, hash)) {
 		w = CONTAINER_OF(n, struct pool_worker, node);
-		if (slice_eq(slice_of(w->user), user))
+		if (w->branch == branch && slice_eq(slice_of(w->user), user))
 			return w;
 	}
 	w = mem_new(sizeof(*w));
 	w->user = slice_dup(user);
+	w->branch = branch;
 	list_init(&w->in_marked);
 	list_init(&w->in_resting);
 	list_init(&w->in_state);
@@ -243,7 +246,7 @@ static int start_process(struct pool_worker *w)
 
 	if (r < 0)
 		return r;
-	r = nursery_worker(pool.nursery, slice_of(w->user), fds[1], &w->number);
+	r = nursery_worker(pool.nursery, w->branch, slice_of(w->user), fds[1], &w->number);
 	if (r < 0) {
 		(void)close(fds[0]);
 		return r;
@@ -346,7 +349,8 @@ static void settle_running(struct pool_worker *w)
 	set_busy(w, !list_empty(&w->sent));
 	if (w->is_busy || list_linked(&w->in_resting))
 		set_idle(w, false);
-	else if (pool.idle_ms == 0 || must_make_room(w) || !list_empty(&pool.want_place))
+	else if (pool.idle_ms == 0 || w->branch == BRANCH_LIST || must_make_room(w) ||
+		!list_empty(&pool.want_place))
 		let_go(w);
 	else if (!list_linked(&w->in_state))
 		set_idle(w, true);
@@ -524,6 +528,11 @@ static const struct channel_hooks worker_hooks = { worker_handlers, on_drain, on
 
 /* ---- deadlines ---- */
 
+static uint64_t stuck_ms(const struct pool_worker *w)
+{
+	return pool.stuck_ms + (w->branch == BRANCH_ERRAND ? pool.errand_ms : 0);
+}
+
 static void look_at(struct pool_worker *w, uint64_t now_ms)
 {
 	uint64_t silent_ms = now_ms - w->since_ms;
@@ -532,7 +541,7 @@ static void look_at(struct pool_worker *w, uint64_t now_ms)
 	if (w->state == WORKER_STARTS && silent_ms > pool.birth_ms) {
 		log_warning("looking up user %s takes too long", w->user);
 		answer_all(&w->waiting, JOB_DEFERRED, "4.3.0", "looking the user up took too long");
-	} else if (w->state == WORKER_RUNS && w->is_busy && silent_ms > pool.stuck_ms) {
+	} else if (w->state == WORKER_RUNS && w->is_busy && silent_ms > stuck_ms(w)) {
 		log_warning("the delivery process of user %s hangs", w->user);
 		give_up_sent(w, "the user's delivery process hangs");
 	} else if (w->state == WORKER_RUNS && !w->is_busy && silent_ms > pool.idle_ms) {
@@ -581,6 +590,7 @@ void pool_settings(const struct config *c)
 	pool.max_workers = (size_t)c->local_max_workers;
 	pool.idle_ms = c->local_worker_idle_time * 1000;
 	pool.stuck_ms = (c->local_lock_timeout + STUCK_GRACE_S) * 1000;
+	pool.errand_ms = c->local_command_timeout * 1000;
 	pool.birth_ms = (c->users_timeout + BIRTH_GRACE_S) * 1000;
 	list_for_each (node, &pool.all)
 		mark(CONTAINER_OF(node, struct pool_worker, in_all));

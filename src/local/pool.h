@@ -18,8 +18,9 @@ void pool_init(uv_loop_t *loop, struct nursery *nursery, void (*on_idle)(void), 
 /* Read at the start and after each change of the settings: takes over max_workers and times; workers that
  * run with older settings end when they have nothing to do. */
 void pool_settings(const struct config *c);
-/* That user's worker; it need not run yet. What is added to it is sent at the end of the loop's turn. */
-struct pool_worker *pool_worker_get(struct slice user);
+/* That user's worker of that branch (of a list: the list's); it need not run yet. What is added to it is sent
+ * at the end of the loop's turn. */
+struct pool_worker *pool_worker_get(enum worker_branch branch, struct slice user);
 /* A part for this recipient: the one of the same job that waits last, or a new one. */
 struct part *pool_part(struct pool_worker *w, struct job *job);
 /* From job.c: a part of this worker has ended. */

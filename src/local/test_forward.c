@@ -63,7 +63,7 @@ static void reads_items(void **state)
 		struct {
 			enum leaf_kind kind;
 			unsigned flags;
-			const char *address;
+			const char *address; /* of a command, file or list: its text */
 		} want[4];
 		unsigned n_logged;
 	} rows[] = {
@@ -82,8 +82,8 @@ static void reads_items(void **state)
 		{ "\\other\n", { { LEAF_ADDRESS, RCPT_NO_ALIAS | RCPT_NO_FORWARD, "other" } }, 0 },
 		{ "/dev/null\n", { { LEAF_DISCARD, 0, "/dev/null" } }, 0 },
 		{ "|/bin/cmd a b\n/var/x\n/home/y/\n:include:/l\n",
-			{ { LEAF_COMMAND, 0, "|/bin/cmd a b" }, { LEAF_FILE, 0, "/var/x" },
-				{ LEAF_FILE, 0, "/home/y/" }, { LEAF_FILE, 0, ":include:/l" } },
+			{ { LEAF_COMMAND, 0, "/bin/cmd a b" }, { LEAF_FILE, 0, "/var/x" },
+				{ LEAF_FILE, 0, "/home/y/" }, { LEAF_FILE, 0, "/l" } },
 			0 },
 		{ "", { { 0 } }, 0 },
 		{ "# only a comment\n\n", { { 0 } }, 0 },
@@ -101,20 +101,68 @@ static void reads_items(void **state)
 		while (n < ARRAY_LEN(rows[i].want) && rows[i].want[n].kind)
 			n++;
 		write_forward(slice_of(rows[i].text));
-		assert_int_equal(forward_read(config, &user, &f), n ? FORWARD_LEAVES : FORWARD_NONE);
+		assert_int_equal(
+			forward_read(config, &user, SLICE_EMPTY, &f), n ? FORWARD_LEAVES : FORWARD_NONE);
 		assert_int_equal(f.n_leaves, n);
 		for (size_t j = 0; j < n; j++) {
 			assert_int_equal(f.leaves[j].kind, rows[i].want[j].kind);
 			assert_int_equal(f.leaves[j].flags, rows[i].want[j].flags);
-			assert_slice_equal(f.leaves[j].address, slice_of(rows[i].want[j].address));
+			assert_slice_equal(f.leaves[j].origin.len ? f.leaves[j].text : f.leaves[j].address,
+				slice_of(rows[i].want[j].address));
+			assert_true(f.leaves[j].origin.len == 0 ||
+				forward_find(&f, f.leaves[j].origin) == &f.leaves[j]);
 		}
 		assert_int_equal(n_logged, rows[i].n_logged);
 		forward_free(&f);
 		/* The same file again is not told again. */
-		(void)forward_read(config, &user, &f);
+		(void)forward_read(config, &user, SLICE_EMPTY, &f);
 		assert_int_equal(n_logged, rows[i].n_logged);
 		forward_free(&f);
 	}
+	assert_int_equal(file_unlink(dir, ".forward"), 0);
+}
+
+static void extensions(void **state)
+{
+	static const struct {
+		const char *extension, *name,
+			*want; /* the file that is there besides .forward, what is read */
+	} rows[] = {
+		{ "list", ".forward+list", "ext@x" },
+		{ "list", ".forward+other", "plain@x" },
+		{ "", ".forward+", "plain@x" },
+		{ "a/../b", ".forward+a_.._b", "ext@x" },
+		{ "..", ".forward+..", "ext@x" },
+		{ "a b$", ".forward+a_b_", "ext@x" },
+		{ "A-Z_=.,:@%+9", ".forward+A-Z_=.,:@%+9", "ext@x" },
+	};
+	struct forward_user user = the_user();
+
+	(void)state;
+	write_forward(SLICE("plain@x\n"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct forward f;
+		assert_int_equal(file_replace(dir, rows[i].name, 0600, SLICE("ext@x\n")), 0);
+		assert_int_equal(
+			forward_read(config, &user, slice_of(rows[i].extension), &f), FORWARD_LEAVES);
+		assert_slice_equal(f.leaves[0].address, slice_of(rows[i].want));
+		forward_free(&f);
+		assert_int_equal(file_unlink(dir, rows[i].name), 0);
+	}
+	assert_int_equal(file_unlink(dir, ".forward"), 0);
+}
+
+static void an_empty_file_for_an_extension_is_the_last_word(void **state)
+{
+	struct forward_user user = the_user();
+	struct forward f;
+
+	(void)state;
+	write_forward(SLICE("plain@x\n"));
+	assert_int_equal(file_replace(dir, ".forward+keep", 0600, SLICE("# to the mailbox\n")), 0);
+	assert_int_equal(forward_read(config, &user, SLICE("keep"), &f), FORWARD_NONE);
+	forward_free(&f);
+	assert_int_equal(file_unlink(dir, ".forward+keep"), 0);
 	assert_int_equal(file_unlink(dir, ".forward"), 0);
 }
 
@@ -145,7 +193,7 @@ static void ignores_what_others_may_write(void **state)
 		write_forward(SLICE("user2\n"));
 		assert_int_equal(fchmodat(dir, ".forward", rows[i].file, 0), 0);
 		assert_int_equal(fchmod(dir, rows[i].home_mode), 0);
-		assert_int_equal(forward_read(config, &user, &f), rows[i].want);
+		assert_int_equal(forward_read(config, &user, SLICE_EMPTY, &f), rows[i].want);
 		assert_int_equal(n_logged, rows[i].want == FORWARD_NONE);
 		if (n_logged)
 			assert_non_null(strstr(last_log, "may be written by others"));
@@ -208,7 +256,7 @@ static void ignores_what_is_no_plain_file_of_the_user(void **state)
 		}
 		rows[i].make();
 		n_logged = 0;
-		assert_int_equal(forward_read(config, &user, &f), FORWARD_NONE);
+		assert_int_equal(forward_read(config, &user, SLICE_EMPTY, &f), FORWARD_NONE);
 		assert_int_equal(n_logged, 1);
 		assert_non_null(strstr(last_log, rows[i].word));
 		assert_non_null(strstr(last_log, "bob"));
@@ -228,7 +276,7 @@ static void a_missing_home_is_no_forward(void **state)
 		struct forward_user user = the_user();
 		struct forward f;
 		user.home = homes[i];
-		assert_int_equal(forward_read(config, &user, &f), FORWARD_NONE);
+		assert_int_equal(forward_read(config, &user, SLICE_EMPTY, &f), FORWARD_NONE);
 		forward_free(&f);
 	}
 	assert_int_equal(n_logged, 0);
@@ -248,7 +296,7 @@ static void an_unreadable_file_defers(void **state)
 		assert_int_equal(fchownat(dir, ".forward", 12345, (gid_t)-1, 0), 0);
 		assert_int_equal(seteuid(12345), 0);
 	}
-	assert_int_equal(forward_read(config, &user, &f), FORWARD_DEFER);
+	assert_int_equal(forward_read(config, &user, SLICE_EMPTY, &f), FORWARD_DEFER);
 	assert_non_null(strstr(f.reason, "Permission denied"));
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
@@ -260,6 +308,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_items),
+		cmocka_unit_test(extensions),
+		cmocka_unit_test(an_empty_file_for_an_extension_is_the_last_word),
 		cmocka_unit_test(ignores_what_others_may_write),
 		cmocka_unit_test(ignores_what_is_no_plain_file_of_the_user),
 		cmocka_unit_test(a_missing_home_is_no_forward),

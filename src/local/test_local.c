@@ -337,7 +337,8 @@ static void forwards(void **state)
 			.job = 5, .queue_id = 5, .users = { "u0" }, .content = buf_slice(&looping) });
 	rig_wait_done(&rig, 3);
 	assert_answer(&rig, 1, 0, JOB_FORWARDED, "2.0.0", "");
-	assert_string_equal(rig_answer(&rig, 1, 0)->leaves, "1:3:u0 1:0:other@far.example 6:0:|command ");
+	assert_string_equal(
+		rig_answer(&rig, 1, 0)->leaves, "1:3:u0 1:0:other@far.example 6:0:u0@localhost.localdomain ");
 	assert_answer(&rig, 2, 0, JOB_DELIVERED, "2.0.0", "");
 	assert_answer(&rig, 5, 0, JOB_FAILED, "5.4.6", "mail forwarding loop for u0@localhost.localdomain");
 	assert_int_equal(count_in(&rig, "mail/u0", "From sender@example"), 1);
@@ -366,8 +367,8 @@ static void says_why_not(void **state)
 		&rig, 1, 0, JOB_DEFERRED, "4.2.0", "mail/u0: another program holds the mailbox's .lock file");
 	assert_answer(&rig, 2, 0, JOB_DEFERRED, "4.2.0", "symbolic link");
 	assert_answer(&rig, 3, 0, JOB_DEFERRED, "4.2.2", "full");
-	assert_answer(&rig, 4, 0, JOB_DEFERRED, "4.3.3", "commands");
-	assert_answer(&rig, 5, 0, JOB_DEFERRED, "4.3.3", "files");
+	assert_answer(&rig, 4, 0, JOB_DEFERRED, "4.3.3", "not a local delivery");
+	assert_answer(&rig, 5, 0, JOB_DEFERRED, "4.3.3", "not a local delivery");
 	assert_int_equal(count_in(&rig, "mail/u0", "From"), 0);
 	assert_int_equal(count_in(&rig, "mail/u1", "From"), 0);
 	rig_write(&rig, "etc/users", SLICE("u9:broken\n"));

@@ -200,7 +200,8 @@ static void roots_mail_is_written_without_power(void **state)
 	rig_write(&rig, "home/root/.forward", SLICE("|/bin/false\nadmin@example\n"));
 	give(&rig, 2, "root");
 	rig_wait_done(&rig, 2);
-	assert_string_equal(rig_answer(&rig, 2, 0)->leaves, "6:0:|/bin/false 1:0:admin@example ");
+	assert_string_equal(
+		rig_answer(&rig, 2, 0)->leaves, "6:0:root@localhost.localdomain 1:0:admin@example ");
 	assert_int_equal(rig_stop(&rig), 0);
 	rig_deinit(&rig);
 }
@@ -271,6 +272,88 @@ static void refuses_what_is_not_the_users(void **state)
 	rig_deinit(&rig);
 }
 
+/* What a command of uid's .forward says of itself, written to home/uN/who. */
+static void run_who(struct rig *rig, const char *user, const char *home, uid_t uid)
+{
+	char path[64], origin[200];
+
+	(void)snprintf(path, sizeof(path), "home/%s/.forward", home);
+	rig_write(rig, path,
+		SLICE("\"|(grep -E '^(Uid|Gid|Groups|NoNewPrivs):' /proc/self/status; pwd) > /tmp/who.$$; "
+		      "cat /tmp/who.$$; rm /tmp/who.$$; exit 1\"\n"));
+	assert_int_equal(chown(rig_path(rig, path), uid, (gid_t)-1), 0);
+	give(rig, 1, user);
+	rig_wait_done(rig, 1);
+	(void)snprintf(origin, sizeof(origin), "%s", rig_answer(rig, 1, 0)->origin);
+	rig_give(rig,
+		&(struct rig_mail){ .job = 2,
+			.queue_id = 2,
+			.users = { user },
+			.kind = LEAF_COMMAND,
+			.origin = origin,
+			.content = SLICE("Subject: x\n\n") });
+	rig_wait_done(rig, 2);
+}
+
+static void a_command_is_its_user_and_may_use_setgid_programs(void **state)
+{
+	char want[200];
+	struct rig rig;
+
+	(void)state;
+	ONLY_ROOT;
+	start(&rig, "");
+	run_who(&rig, "u1", "u1", FIRST_UID + 1);
+	(void)snprintf(want, sizeof(want), "Uid: %u %u %u %u Gid: %u %u %u %u Groups: %u  NoNewPrivs: 0 ",
+		FIRST_UID + 1, FIRST_UID + 1, FIRST_UID + 1, FIRST_UID + 1, FIRST_UID + 1, FIRST_UID + 1,
+		FIRST_UID + 1, FIRST_UID + 1, FIRST_UID + 1);
+	if (!strstr(rig_answer(&rig, 2, 0)->reason, want))
+		fail_msg("got %s, want %s", rig_answer(&rig, 2, 0)->reason, want);
+	assert_non_null(strstr(rig_answer(&rig, 2, 0)->reason, "/home/u1"));
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_deinit(&rig);
+}
+
+static void roots_commands_are_not_roots(void **state)
+{
+	auto_buf struct buf users = BUF_INIT(1000);
+	struct rig rig;
+
+	(void)state;
+	ONLY_ROOT;
+	start(&rig, "command_user = u2\n");
+	assert_int_equal(mkdir(rig_path(&rig, "home/root"), 0700), 0);
+	buf_printf(&users, "root:x:0:0::%s/home/root:/bin/sh\nu2:x:%u:%u::/nowhere:/bin/sh\n", rig.dir,
+		FIRST_UID + 2, FIRST_UID + 2);
+	rig_write(&rig, "etc/users", buf_slice(&users));
+	run_who(&rig, "root", "root", 0);
+	if (!strstr(rig_answer(&rig, 2, 0)->reason, "Uid: 70003 70003 70003 70003 "))
+		fail_msg("got %s", rig_answer(&rig, 2, 0)->reason);
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_deinit(&rig);
+}
+
+static void commands_never_run_as_root(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	ONLY_ROOT;
+	start(&rig, "command_user = root\n");
+	rig_write(&rig, "etc/users", SLICE("root:x:0:0::/root:/bin/sh\n"));
+	rig_give(&rig,
+		&(struct rig_mail){ .job = 1,
+			.queue_id = 1,
+			.users = { "x" },
+			.kind = LEAF_COMMAND,
+			.origin = "aliases:x:1:1",
+			.content = SLICE("Subject: x\n\n") });
+	rig_wait_done(&rig, 1);
+	assert_int_equal(rig_answer(&rig, 1, 0)->outcome, JOB_DEFERRED);
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_deinit(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +362,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(roots_mail_is_written_without_power),
 		cmocka_unit_test(forward_files_are_read_as_the_user),
 		cmocka_unit_test(refuses_what_is_not_the_users),
+		cmocka_unit_test(a_command_is_its_user_and_may_use_setgid_programs),
+		cmocka_unit_test(roots_commands_are_not_roots),
+		cmocka_unit_test(commands_never_run_as_root),
 	};
 	int status = rig_main(argc, argv);
 

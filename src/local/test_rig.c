@@ -33,6 +33,8 @@ static void on_forward(struct channel *ch, const union msg_any *m, int *fd)
 	(void)fd;
 	(void)snprintf(rig->leaves + n, sizeof(rig->leaves) - n, "%u:%u:%.*s ", m->JOB_FORWARD.kind,
 		m->JOB_FORWARD.flags, SLICE_ARG(m->JOB_FORWARD.address));
+	if (m->JOB_FORWARD.origin.len)
+		(void)snprintf(rig->origin, sizeof(rig->origin), "%.*s", SLICE_ARG(m->JOB_FORWARD.origin));
 }
 
 static void on_result(struct channel *ch, const union msg_any *m, int *fd)
@@ -50,7 +52,8 @@ static void on_result(struct channel *ch, const union msg_any *m, int *fd)
 	(void)snprintf(a->status, sizeof(a->status), "%.*s", SLICE_ARG(r->status));
 	(void)snprintf(a->reason, sizeof(a->reason), "%.*s", SLICE_ARG(r->reason));
 	memcpy(a->leaves, rig->leaves, sizeof(a->leaves));
-	rig->leaves[0] = '\0';
+	memcpy(a->origin, rig->origin, sizeof(a->origin));
+	rig->leaves[0] = rig->origin[0] = '\0';
 }
 
 static void on_done(struct channel *ch, const union msg_any *m, int *fd)
@@ -326,7 +329,8 @@ void rig_give(struct rig *rig, const struct rig_mail *mail)
 		SEND(rig->queue, JOB_RCPT, .job = mail->job, .rcpt = i,
 			.kind = mail->kind ? mail->kind : LEAF_USER, .flags = (uint8_t)mail->flags,
 			.forward_path = slice_of(trail), .user = slice_of(mail->users[i]),
-			.original = slice_of(address), .trail = slice_of(trail));
+			.original = slice_of(address), .trail = slice_of(trail),
+			.origin = slice_of(mail->origin ? mail->origin : ""));
 	}
 	rig->content = mail->content;
 	SEND(rig->queue, JOB_CONTENT, .job = mail->job, .chunk = slice_first(mail->content, LIMIT_CHUNK));

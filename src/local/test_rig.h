@@ -13,7 +13,8 @@ struct rig_answer {
 	uint64_t job;
 	uint32_t rcpt;
 	uint8_t outcome; /* enum job_outcome */
-	char status[16], reason[300];
+	char status[16], reason[1000];
+	char origin[200]; /* of the last JOB_FORWARD that has one */
 	char leaves[300]; /* "kind:flags:address " of each JOB_FORWARD before it */
 };
 
@@ -26,7 +27,7 @@ struct rig {
 	struct channel *control, *queue;
 	struct rig_answer *answers;
 	size_t n_answers, n_done, max_answers;
-	char leaves[300];
+	char leaves[300], origin[200];
 	bool queue_closed;
 	/* What a JOB_MORE is answered from, and those that wait for the channel to drain. */
 	struct slice content;
@@ -57,6 +58,7 @@ struct rig_mail {
 	const char *users[8]; /* NULL-ended */
 	unsigned flags;
 	uint8_t kind; /* 0: LEAF_USER */
+	const char *origin;
 	struct slice content;
 };
 /* Content as smtpd would hand it in: with a Received field of that queue id. The caller's to free. */

@@ -21,7 +21,7 @@ struct worker_job {
 	struct list in_jobs; /* incomplete ones, then the ready ones in order */
 	uint64_t id, queue_id, size;
 	uint32_t n_rcpts_missing, n_open;
-	struct slice reverse_path;
+	struct slice reverse_path, envid;
 	struct arena strings;
 	struct buf content;
 	struct list rcpts;
@@ -35,7 +35,7 @@ struct worker_rcpt {
 	struct worker_job *job;
 	uint32_t number;
 	unsigned flags; /* enum rcpt_flags */
-	struct slice forward_path, original, trail;
+	struct slice forward_path, original, trail, origin;
 	struct mbox_text text;
 	int outcome; /* of the mailbox: enum mailbox_outcome or negative errno; 0: none yet */
 };
@@ -52,7 +52,12 @@ struct worker {
 	const struct config *config;
 	struct userdb_user user;
 	struct forward_user forward_user;
-	int mail_dir, mail_dir_error; /* -1 and why */
+	enum worker_branch branch;
+	char mailbox_dir[PATH_MAX]; /* where the mailbox lies, and its name there */
+	const char *mailbox_name;
+	char maildir[PATH_MAX];		/* the user's Maildir instead, when that is the setting; else empty */
+	struct forward mailbox_command; /* what local.mailbox_command makes of a mailbox delivery */
+	int mail_dir, mail_dir_error;	/* -1 and why */
 	struct list jobs, ready;
 	size_t n_fetching;	/* incomplete ones whose next chunk was asked for */
 	uint64_t fetched_bytes; /* sizes of those that are or were fetched, until they are freed */
@@ -60,7 +65,7 @@ struct worker {
 
 	enum batch_state state;
 	uint64_t batch_number, lock_deadline_ms, lock_pause_ms;
-	struct list batch; /* struct worker_rcpt */
+	struct list batch; /* struct worker_rcpt: written together; of an errand: what has not begun */
 	uint64_t planned;
 	struct mailbox mailbox;
 	uv_timer_t lock_timer;
@@ -84,3 +89,9 @@ void batch_abandon(struct worker *w);
 void worker_result(struct worker *w, struct worker_rcpt *r, enum job_outcome outcome, const char *status,
 	const char *reason);
 void worker_forward(struct worker *w, struct worker_rcpt *r, const struct forward *f);
+/* Builds r->text; false: there is no memory for it, and r has been deferred. */
+MUST_USE bool worker_text(struct worker *w, struct worker_rcpt *r, enum mbox_style style);
+/* r->text, of MBOX_STYLE_MAILDIR, into that Maildir: as maildir_deliver(). */
+MUST_USE int worker_maildir(const struct worker *w, const struct worker_rcpt *r, const char *path);
+/* Answers mail that was here before, or was forwarded too often; true then, and r is gone. */
+MUST_USE bool worker_refuses_loop(struct worker *w, struct worker_rcpt *r);

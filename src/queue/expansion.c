@@ -52,22 +52,27 @@ struct expansion {
 	char **trails;
 };
 
-/* The trail of what a ~/.forward names: its own address first, then the steps that led here. */
+/* The trail of what a ~/.forward names: its own address first, then the steps that led here. A command, file
+ * or list has no address but the user's. */
 static char *forward_trail(const struct recipient *r, const struct leaf *leaf, struct slice by_user)
 {
 	auto_buf struct buf text = BUF_INIT(LIMIT_TRAIL * 2 * LIMIT_ADDRESS + LIMIT_PATH);
 	struct slice rest = r->trail, line;
 	struct address a;
+	bool keeps_address = leaf->kind == LEAF_COMMAND || leaf->kind == LEAF_FILE;
 	bool is_first = true;
 
 	if (by_user.len == 0 || leaf->flags & RCPT_NO_FORWARD)
 		return slice_dup(r->trail);
-	if (address_parse(leaf->address, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) == ADDRESS_OK)
-		address_canonical(&a, slice_of(queue.rp->config->main_origin), &text);
-	else
-		buf_append(&text, leaf->address);
+	if (!keeps_address) {
+		if (address_parse(leaf->address, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) == ADDRESS_OK)
+			address_canonical(&a, slice_of(queue.rp->config->main_origin), &text);
+		else
+			buf_append(&text, leaf->address);
+	}
 	while (slice_next_line(&rest, &line)) {
-		buf_append_byte(&text, '\n');
+		if (!is_first || !keeps_address)
+			buf_append_byte(&text, '\n');
 		buf_append(&text, line);
 		if (is_first) {
 			buf_append_byte(&text, '\t');
@@ -179,10 +184,30 @@ static void tell_success(struct message *m, const struct recipient *r, const str
 		report_expansion(m, r, false);
 }
 
+/* Lists and .forward files that lead to each other, each read in another process, would go on for ever. */
+static bool is_too_deep(const struct message *m, const struct recipient *r)
+{
+	uint32_t n = 0;
+
+	while (n <= LIMIT_ALIAS_DEPTH && &m->rcpts[r->parent] != r) {
+		r = &m->rcpts[r->parent];
+		n++;
+	}
+	return n > LIMIT_ALIAS_DEPTH;
+}
+
 void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user)
 {
-	struct expansion *x = mem_new(sizeof(*x));
+	struct expansion *x;
 
+	if (is_too_deep(m, r)) {
+		leaves_free(l);
+		recipient_set_outcome(r, SLICE("5.4.6"),
+			SLICE("mail loop: lists or .forward files lead to each other"), SLICE_EMPTY);
+		recipient_failed(m, r);
+		return;
+	}
+	x = mem_new(sizeof(*x));
 	x->m = m;
 	x->rcpt = (uint32_t)(r - m->rcpts);
 	x->leaves = *l;

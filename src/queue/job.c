@@ -9,6 +9,7 @@
  */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "mail/origin.h"
 #include "queue/scheduler-private.h"
 
 struct job {
@@ -339,9 +340,11 @@ void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd)
 
 static void forwarded(struct job *j, struct recipient *r)
 {
-	char *user = slice_dup(r->user);
+	/* Of a command, file or list it is in the reference; an alias's list is nobody's .forward. */
+	char *user = slice_dup(r->leaf == LEAF_USER ? r->user : origin_user(r->origin_key));
 
-	report_log(j->v->m, r, "sent", "forwarded as the user's .forward says");
+	report_log(j->v->m, r, "sent",
+		user[0] ? "forwarded as the user's .forward says" : "expanded as the alias says");
 	queue_expand(j->v->m, r, &j->forwards, slice_of(user));
 	mem_free(user);
 }

@@ -242,7 +242,8 @@ static void resolve_by_origin(struct message *m, struct recipient *r)
 	enum leaf_kind leaf = r->kind == SPOOL_RCPT_COMMAND ? LEAF_COMMAND : LEAF_FILE;
 
 	recipient_stage(m, r, STAGE_RESOLVED);
-	if (!recipient_resolve(m, r, leaf, SLICE_EMPTY))
+	if (!recipient_resolve(
+		    m, r, leaf, r->origin_key)) /* a line of its own: one that hangs stops no other */
 		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
 }
 

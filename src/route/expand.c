@@ -231,7 +231,7 @@ static void item_user(struct expand *e, const struct frame *f, const struct rhs_
 	expand_add_user(e, f, expand_own_address(e, item->text), item->text, RCPT_NO_ALIAS | RCPT_NO_FORWARD);
 }
 
-/* A command or a file travels as a reference to the item, never as its text. */
+/* A command, file or list travels as a reference to the item, never as its text. */
 static void add_reference(struct expand *e, const struct frame *f, enum leaf_kind kind, char class,
 	const struct rhs_item *item, size_t number)
 {
@@ -240,8 +240,9 @@ static void add_reference(struct expand *e, const struct frame *f, enum leaf_kin
 
 	if (!leaf)
 		return;
-	alias_origin_append(f->key, number, &origin);
+	origin_append_alias(f->key, number, item, &origin);
 	leaf->origin = expand_keep_buf(e, &origin);
+	leaf->destination = leaf->origin;
 	leaf->address = expand_own_address(e, f->key);
 	if (expand_claim(e, leaf, class, item->text))
 		expand_leaf_add(e, leaf);
@@ -252,21 +253,27 @@ static void item_file(struct expand *e, const struct frame *f, const struct rhs_
 	add_reference(e, f, LEAF_FILE, 'f', item, number);
 }
 
+/* The members are read where that is done under the rights of the list's owner: in local. */
+static void item_list(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
+{
+	add_reference(e, f, LEAF_FILE, 'l', item, number);
+}
+
 static void item_command(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
 {
 	add_reference(e, f, LEAF_COMMAND, 'c', item, number);
 }
 
 /* A leaf that says what happens instead of delivery. */
-static void add_verdict(struct expand *e, const struct frame *f, enum leaf_kind kind, size_t number,
-	struct slice status, struct slice reason)
+static void add_verdict(struct expand *e, const struct frame *f, enum leaf_kind kind,
+	const struct rhs_item *item, size_t number, struct slice status, struct slice reason)
 {
 	auto_buf struct buf origin = BUF_INIT(LIMIT_PATH);
 	struct expand_leaf *leaf = expand_leaf_new(e, f, kind);
 
 	if (!leaf)
 		return;
-	alias_origin_append(f->key, number, &origin);
+	origin_append_alias(f->key, number, item, &origin);
 	leaf->origin = expand_keep_buf(e, &origin);
 	leaf->address = expand_own_address(e, f->key);
 	leaf->status = expand_keep(e, status);
@@ -275,28 +282,18 @@ static void add_verdict(struct expand *e, const struct frame *f, enum leaf_kind 
 		expand_leaf_add(e, leaf);
 }
 
-static void item_include(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
-{
-	auto_buf struct buf reason = BUF_INIT(LIMIT_REASON);
-
-	buf_printf(&reason, "\"%.*s\" has an :include: list, which this version does not read: %.*s",
-		SLICE_ARG(slice_first(f->key, 64)), SLICE_ARG(slice_first(item->text, 512)));
-	add_verdict(e, f, LEAF_DEFER, number, SLICE("4.3.3"), buf_slice(&reason));
-}
-
 static void item_verdict(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
 {
 	struct slice text = item->text;
 	struct slice status = route_verdict_status(item, &text);
 
-	add_verdict(e, f, item->kind == RHS_FAIL ? LEAF_FAIL : LEAF_DEFER, number, status, text);
+	add_verdict(e, f, item->kind == RHS_FAIL ? LEAF_FAIL : LEAF_DEFER, item, number, status, text);
 }
 
 static void item_blackhole(
 	struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
 {
-	(void)item;
-	add_verdict(e, f, LEAF_DISCARD, number, SLICE("2.0.0"), SLICE("discarded by alias"));
+	add_verdict(e, f, LEAF_DISCARD, item, number, SLICE("2.0.0"), SLICE("discarded by alias"));
 }
 
 typedef void (*item_expand)(
@@ -308,7 +305,7 @@ static const item_expand item_kinds[] = {
 	[RHS_FILE] = item_file,
 	[RHS_DIRECTORY] = item_file,
 	[RHS_COMMAND] = item_command,
-	[RHS_INCLUDE] = item_include,
+	[RHS_INCLUDE] = item_list,
 	[RHS_FAIL] = item_verdict,
 	[RHS_DEFER] = item_verdict,
 	[RHS_BLACKHOLE] = item_blackhole,

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alias_format.c - the parts of the table that reader and builder share; see alias_table.h */
-#include "base/limits.h"
 #include "table/alias_table.h"
 
 #define ALIAS_MAGIC "PRALIAS\n"
 #define MAGIC_BYTES 8
-#define ORIGIN_PREFIX SLICE("aliases:")
 
 static void put(char *to, uint64_t value, size_t n_bytes)
 {
@@ -99,53 +97,23 @@ const char *alias_table_state_text(enum alias_table_state state)
 	return texts[state];
 }
 
-/* ---- references to items ---- */
-
-void alias_origin_append(struct slice key, size_t item, struct buf *out)
-{
-	buf_append(out, ORIGIN_PREFIX);
-	buf_append(out, key);
-	buf_printf(out, ":%zu", item);
-}
-
-bool alias_origin_parse(struct slice origin, struct slice *key_out, size_t *item_out)
-{
-	struct slice rest;
-	size_t colon;
-	uint64_t item;
-
-	if (!slice_starts(origin, ORIGIN_PREFIX))
-		return false;
-	rest = slice_from(origin, ORIGIN_PREFIX.len);
-	colon = slice_rfind(rest, ':');
-	if (colon == 0 || colon == rest.len ||
-		!slice_to_u64(slice_from(rest, colon + 1), LIMIT_ALIAS_LINE, &item) || item == 0)
-		return false;
-	*key_out = slice_first(rest, colon);
-	*item_out = (size_t)item;
-	return true;
-}
-
 enum alias_status alias_table_find_item(
-	struct alias_table *t, struct slice origin, enum rhs_kind *kind_out, struct buf *text_out)
+	struct alias_table *t, const struct origin *origin, enum rhs_kind *kind_out, struct buf *text_out)
 {
 	struct alias_value value;
 	struct rhs_item item;
-	struct slice key;
 	struct rhs rhs;
-	size_t wanted, n = 0;
-	enum alias_status status;
+	size_t n = 0;
+	enum alias_status status = alias_table_find(t, origin->name, &value);
 
-	if (!alias_origin_parse(origin, &key, &wanted))
-		return ALIAS_NONE;
-	status = alias_table_find(t, key, &value);
 	if (status != ALIAS_FOUND)
 		return status;
 	status = ALIAS_NONE;
 	rhs_init(&rhs, value.text, 0);
-	while (status == ALIAS_NONE && rhs_next(&rhs, &item)) {
-		if (++n != wanted)
-			continue;
+	while (n < origin->item && rhs_next(&rhs, &item))
+		n++;
+	if (n == origin->item && origin_check(&item) == origin->check &&
+		(item.kind == RHS_INCLUDE) == (origin->kind == ORIGIN_LIST)) {
 		*kind_out = item.kind;
 		buf_append(text_out, item.text);
 		status = ALIAS_FOUND;

@@ -15,7 +15,7 @@
  */
 #pragma once
 #include "base/buf.h"
-#include "mail/rhs.h"
+#include "mail/origin.h"
 #include <sys/stat.h>
 
 #define ALIAS_META_KEY SLICE("\0postrider")
@@ -92,10 +92,7 @@ const struct alias_places *alias_table_places(const struct alias_table *t);
 MUST_USE enum alias_status alias_table_find(
 	struct alias_table *t, struct slice key, struct alias_value *value_out);
 
-/* A reference to one item of an alias, "aliases:KEY:ITEM", ITEM counted from 1: how a command or file travels
- * between processes. The one who acts looks its text up again. KEY may contain ':'. */
-void alias_origin_append(struct slice key, size_t item, struct buf *out);
-MUST_USE bool alias_origin_parse(struct slice origin, struct slice *key_out, size_t *item_out);
-/* The item's kind and its text (appended to *text_out). ALIAS_NONE: not there any more. */
+/* The item of an alias that origin (ORIGIN_ALIAS or ORIGIN_LIST) refers to: its kind and its text (appended
+ * to *text_out). ALIAS_NONE: not there any more. */
 MUST_USE enum alias_status alias_table_find_item(
-	struct alias_table *t, struct slice origin, enum rhs_kind *kind_out, struct buf *text_out);
+	struct alias_table *t, const struct origin *origin, enum rhs_kind *kind_out, struct buf *text_out);

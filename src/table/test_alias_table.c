@@ -351,40 +351,43 @@ static void fallback_place(void **state)
 static void references(void **state)
 {
 	static const struct {
-		const char *origin;
+		enum origin_kind origin;
+		const char *key;
+		size_t item;
+		struct rhs_item was; /* when the reference was made */
 		enum alias_status status;
-		enum rhs_kind kind;
-		const char *text;
 	} rows[] = {
-		{ "aliases:l:1", ALIAS_FOUND, RHS_COMMAND, "cmd \"a, b\"" },
-		{ "aliases:l:2", ALIAS_FOUND, RHS_FILE, "/var/f" },
-		{ "aliases:l:3", ALIAS_FOUND, RHS_ADDRESS, "user" },
-		{ "aliases:l:4", ALIAS_NONE, 0, "" },
-		{ "aliases:l:0", ALIAS_NONE, 0, "" },
-		{ "aliases:a:b:1", ALIAS_FOUND, RHS_FILE, "/x" },
-		{ "aliases:l:", ALIAS_NONE, 0, "" },
-		{ "aliases::1", ALIAS_NONE, 0, "" },
-		{ "aliases:l", ALIAS_NONE, 0, "" },
-		{ "forward:l:1", ALIAS_NONE, 0, "" },
-		{ "aliases:l:99999999999999999999", ALIAS_NONE, 0, "" },
-		{ "", ALIAS_NONE, 0, "" },
+		{ ORIGIN_ALIAS, "l", 1, { .kind = RHS_COMMAND, .text = SLICE("cmd \"a, b\"") }, ALIAS_FOUND },
+		{ ORIGIN_ALIAS, "l", 2, { .kind = RHS_FILE, .text = SLICE("/var/f") }, ALIAS_FOUND },
+		{ ORIGIN_ALIAS, "l", 3, { .kind = RHS_ADDRESS, .text = SLICE("user") }, ALIAS_FOUND },
+		{ ORIGIN_LIST, "l", 4, { .kind = RHS_INCLUDE, .text = SLICE("/var/list") }, ALIAS_FOUND },
+		{ ORIGIN_ALIAS, "a:b", 1, { .kind = RHS_FILE, .text = SLICE("/x") }, ALIAS_FOUND },
+		/* a list is no file to write to */
+		{ ORIGIN_ALIAS, "l", 4, { .kind = RHS_INCLUDE, .text = SLICE("/var/list") }, ALIAS_NONE },
+		{ ORIGIN_LIST, "l", 2, { .kind = RHS_FILE, .text = SLICE("/var/f") }, ALIAS_NONE },
+		{ ORIGIN_ALIAS, "l", 1, { .kind = RHS_COMMAND, .text = SLICE("another") }, ALIAS_NONE },
+		{ ORIGIN_ALIAS, "l", 2, { .kind = RHS_COMMAND, .text = SLICE("/var/f") }, ALIAS_NONE },
+		{ ORIGIN_ALIAS, "l", 5, { .kind = RHS_ADDRESS, .text = SLICE("user") }, ALIAS_NONE },
+		{ ORIGIN_ALIAS, "none", 1, { .kind = RHS_ADDRESS, .text = SLICE("user") }, ALIAS_NONE },
 	};
 	struct alias_table *t = alias_table_new(&places);
-	auto_buf struct buf made = BUF_INIT(100);
 
 	(void)state;
-	install("l: \"|cmd \\\"a, b\\\"\", /var/f, user\n\"a:b\": /x\n");
+	install("l: \"|cmd \\\"a, b\\\"\", /var/f, user, :include:/var/list\n\"a:b\": /x\n");
 	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		auto_buf struct buf text = BUF_INIT(1000);
+		const struct origin o = { .kind = rows[i].origin,
+			.name = slice_of(rows[i].key),
+			.item = rows[i].item,
+			.check = origin_check(&rows[i].was) };
 		enum rhs_kind kind = RHS_ERROR;
-		assert_int_equal(
-			alias_table_find_item(t, slice_of(rows[i].origin), &kind, &text), rows[i].status);
-		assert_int_equal(kind, rows[i].kind);
-		assert_slice_equal(buf_slice(&text), slice_of(rows[i].text));
+		assert_int_equal(alias_table_find_item(t, &o, &kind, &text), rows[i].status);
+		if (rows[i].status != ALIAS_FOUND)
+			continue;
+		assert_int_equal(kind, rows[i].was.kind);
+		assert_slice_equal(buf_slice(&text), rows[i].was.text);
 	}
-	alias_origin_append(SLICE("a:b"), 1, &made);
-	assert_slice_equal(buf_slice(&made), SLICE("aliases:a:b:1"));
 	alias_table_free(&t);
 }
 

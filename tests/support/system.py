@@ -180,6 +180,17 @@ class MailSystem:
         os.chown(path, owner.st_uid, owner.st_gid)
         return path
 
+    def read_home(self, user, name):
+        return self.path(self.home(user) / name).read_text(errors="surrogateescape")
+
+    def list_home(self, user, name):
+        return sorted(entry.name for entry in self.path(self.home(user) / name).iterdir())
+
+    def write_list(self, name, text):
+        """A list of root's that everybody may read; its path."""
+        self.write(self.etc / name, text)
+        return self.etc / name
+
     def configure(self, more=None):
         """The test's own settings, as {"section.name": value}, win over those that every test has."""
         self.write(self.config_file, config_text({**SETTINGS, **self._own_settings(), **(more or {})}))
@@ -314,6 +325,9 @@ class Sandbox(MailSystem):
     def path(self, name):
         return Path(name)
 
+    def program(self, name):
+        return self.dir / "bin" / name
+
     def command(self, user, words, cwd=None):
         found = self.dir / "bin" / words[0]
         return [str(found) if found.exists() else words[0], *map(str, words[1:])]
@@ -418,6 +432,9 @@ class Host(MailSystem):
 
     def path(self, name):
         return Path(f"/proc/{self._pid}/root{name}")
+
+    def program(self, name):
+        return Path("/usr/sbin") / name
 
     def command(self, user, words, cwd=None):
         where = ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--net", "--uts", "--ipc",

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command.c - see command.h
+ *
+ * The end of the process is the end of the delivery: a command that leaves something running in the
+ * background, with our pipe still open, does not hold up the mail. What it has printed by then is read to the
+ * end.
+ */
+#include "local/command.h"
+#include <fcntl.h>
+#include <signal.h>
+
+#define OUTPUT_KEPT 4096 /* of what it prints; the rest is read and dropped */
+#define WORDS_MAX 200
+#define SHELL "/bin/sh"
+
+struct command {
+	uv_process_t process;
+	uv_pipe_t in, out;
+	uv_timer_t deadline;
+	uv_write_t writing;
+	int n_handles;
+	bool is_started;
+	struct command_end end;
+	struct buf output;
+	char dropped[4096];
+	command_done done;
+	void *user;
+};
+
+/* ---- what is executed ---- */
+
+bool command_is_plain(const char *line, char *words_out)
+{
+	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				       "_-+=/.,:@%^ \t";
+	char *to = words_out;
+	bool in_word = false;
+
+	while (*line == ' ' || *line == '\t')
+		line++;
+	if (*line != '/' || line[strspn(line, harmless)] != '\0')
+		return false;
+	for (; *line; line++) {
+		bool is_blank = *line == ' ' || *line == '\t';
+		if (!is_blank)
+			*to++ = *line;
+		else if (in_word)
+			*to++ = '\0';
+		in_word = !is_blank;
+	}
+	*to++ = '\0';
+	if (in_word)
+		*to = '\0';
+	return true;
+}
+
+/* Points into words, which command_is_plain() made. */
+static bool split(char *words, char *argv[WORDS_MAX])
+{
+	size_t n = 0;
+
+	for (char *word = words; *word; word += strlen(word) + 1) {
+		if (n == WORDS_MAX - 1)
+			return false;
+		argv[n++] = word;
+	}
+	argv[n] = NULL;
+	return true;
+}
+
+/* ---- its end ---- */
+
+static void finish(struct command *c)
+{
+	c->end.output = buf_slice(&c->output);
+	c->done(c->user, &c->end);
+	buf_free(&c->output);
+	mem_free(c);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct command *c = handle->data;
+
+	if (--c->n_handles == 0)
+		finish(c);
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+	if (!uv_is_closing(handle))
+		uv_close(handle, on_closed);
+}
+
+static void close_all(struct command *c)
+{
+	close_handle((uv_handle_t *)&c->in);
+	close_handle((uv_handle_t *)&c->out);
+	close_handle((uv_handle_t *)&c->deadline);
+	if (c->is_started)
+		close_handle((uv_handle_t *)&c->process);
+}
+
+/* What stands in the pipe now, without waiting for what a background process may still print. */
+static void read_rest(struct command *c)
+{
+	uv_os_fd_t fd;
+	ssize_t n;
+
+	if (uv_is_closing((uv_handle_t *)&c->out) || uv_fileno((uv_handle_t *)&c->out, &fd) != 0)
+		return;
+	while ((n = read(fd, c->dropped, sizeof(c->dropped))) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			buf_append(&c->output,
+				slice_first((struct slice){ c->dropped, (size_t)n },
+					OUTPUT_KEPT - c->output.len));
+}
+
+static void on_ended(uv_process_t *process, int64_t status, int signal_number)
+{
+	struct command *c = process->data;
+
+	c->end.exit_status = signal_number ? -1 : (int)status;
+	c->end.signal = signal_number;
+	read_rest(c);
+	close_all(c);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+	struct command *c = timer->data;
+
+	c->end.is_timed_out = true;
+	if (kill(-c->process.pid, SIGKILL) < 0) /* the group: its own children too */
+		(void)uv_process_kill(&c->process, SIGKILL);
+}
+
+/* ---- what it reads and writes ---- */
+
+static void on_written(uv_write_t *request, int status)
+{
+	struct command *c = request->data;
+
+	(void)status; /* it need not read its input: its exit status counts */
+	close_handle((uv_handle_t *)&c->in);
+}
+
+static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct command *c = handle->data;
+
+	(void)suggested;
+	*buf = uv_buf_init(c->dropped, sizeof(c->dropped));
+}
+
+static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct command *c = stream->data;
+
+	if (n < 0)
+		close_handle((uv_handle_t *)stream);
+	else
+		buf_append(&c->output,
+			slice_first((struct slice){ buf->base, (size_t)n }, OUTPUT_KEPT - c->output.len));
+}
+
+/* ---- its start ---- */
+
+static int spawn(uv_loop_t *loop, struct command *c, const struct command_start *start, int input, int output)
+{
+	auto_free char *words = mem_new(strlen(start->line) + 2);
+	char *argv[WORDS_MAX] = { (char *)(uintptr_t)SHELL, (char *)(uintptr_t) "-c",
+		(char *)(uintptr_t)start->line, NULL };
+	uv_stdio_container_t stdio[] = {
+		{ .flags = UV_INHERIT_FD, .data.fd = input },
+		{ .flags = UV_INHERIT_FD, .data.fd = output },
+		{ .flags = UV_INHERIT_FD, .data.fd = output },
+	};
+	const uv_process_options_t options = { .exit_cb = on_ended,
+		.file = command_is_plain(start->line, words) && split(words, argv) ? words : SHELL,
+		.args = argv,
+		.env = (char **)(uintptr_t)start->environment,
+		.cwd = access(start->directory, X_OK) == 0 ? start->directory : "/",
+		.flags = UV_PROCESS_DETACHED,
+		.stdio_count = (int)ARRAY_LEN(stdio),
+		.stdio = stdio };
+
+	return uv_spawn(loop, &c->process, &options);
+}
+
+static void feed(struct command *c, struct slice input)
+{
+	uv_buf_t whole = uv_buf_init((char *)(uintptr_t)input.at, (unsigned)input.len);
+
+	c->writing.data = c;
+	if (input.len == 0 || uv_write(&c->writing, (uv_stream_t *)&c->in, &whole, 1, on_written) != 0)
+		close_handle((uv_handle_t *)&c->in);
+}
+
+static int start_all(uv_loop_t *loop, struct command *c, const struct command_start *start)
+{
+	uv_file in[2], out[2];
+	int r = uv_pipe(in, 0, UV_NONBLOCK_PIPE);
+
+	if (r < 0)
+		return r;
+	r = uv_pipe(out, UV_NONBLOCK_PIPE, 0);
+	if (r < 0) {
+		(void)close(in[0]);
+		(void)close(in[1]);
+		return r;
+	}
+	CHECK(uv_pipe_open(&c->in, in[1]) == 0 && uv_pipe_open(&c->out, out[0]) == 0);
+	r = spawn(loop, c, start, in[0], out[1]);
+	c->is_started = true; /* the handle is to be closed, also when nothing runs */
+	c->n_handles++;
+	(void)close(in[0]);
+	(void)close(out[1]);
+	if (r < 0)
+		return r;
+	feed(c, start->input);
+	CHECK(uv_timer_start(&c->deadline, on_deadline, start->timeout_s * 1000, 0) == 0);
+	return uv_read_start((uv_stream_t *)&c->out, on_space, on_output);
+}
+
+void command_run(uv_loop_t *loop, const struct command_start *start, command_done done, void *user)
+{
+	struct command *c = mem_new(sizeof(*c));
+	int r;
+
+	c->done = done;
+	c->user = user;
+	c->output = BUF_INIT(OUTPUT_KEPT);
+	c->end.exit_status = -1;
+	CHECK(uv_pipe_init(loop, &c->in, 0) == 0 && uv_pipe_init(loop, &c->out, 0) == 0 &&
+		uv_timer_init(loop, &c->deadline) == 0);
+	c->process.data = c->in.data = c->out.data = c->deadline.data = c;
+	c->n_handles = 3;
+	r = start_all(loop, c, start);
+	if (r < 0) {
+		c->end.start_error = r;
+		close_all(c);
+	}
+}
