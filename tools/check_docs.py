@@ -27,7 +27,8 @@ STRING = r'"((?:[^"\\]|\\.)*)"'
 SETTING = re.compile(rf"^SETTING\((\w+),\s*(\w+),\s*(\w+),\s*{STRING},\s*(\d+),\s*(\d+),\s*(RELOAD|RESTART),\s*{STRING}\)",
                      re.M)
 TYPES = {"STRING": "text", "LIST": "list", "BOOL": "yes | no", "INT": "number", "SIZE": "size", "TIME": "time"}
-OURS = {"mail", "mailx", "mailq", "newaliases", "sendmail", "postrider", "postriderd", "postrider-drop", "aliases",
+OURS = {"mail", "mailx", "mailq", "newaliases", "sendmail", "postrider", "postriderd", "postrider-drop", "postrider-queue", "postqueue",
+        "postsuper", "aliases",
         "forward", "postrider.conf"}
 
 

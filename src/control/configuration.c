@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* configuration.c - postrider config: mistakes, effective values, the table of settings; see commands.h */
 #include "control/commands.h"
+#include "ipc/client.h"
 #include <sysexits.h>
+
+#define DAEMON_PATIENCE_MS 2000
 
 static int config_check(const struct paths *paths, const char *name)
 {
@@ -31,6 +34,30 @@ static const struct setting *setting_named(struct slice name)
 	return NULL;
 }
 
+/* The file was edited and nobody reloaded: whoever asks for a value must not believe it is in effect. */
+static void compare_with_daemon(const struct paths *paths, const char *name, const char *value)
+{
+	enum msg_type type = MSG_NONE;
+	union msg_any m;
+	struct client c;
+	int r = client_open_within(&c, paths->control_socket, DAEMON_PATIENCE_MS);
+
+	if (r < 0)
+		return; /* none runs, or it is busy: the file is what counts */
+	r = CLIENT_SEND(&c, SETTING_ASK, .request = 1, .name = slice_of(name));
+	if (r == 0)
+		r = client_flush(&c);
+	if (r == 0)
+		r = client_receive(&c, &type, &m);
+	if (r == 0 && type == MSG_REQUEST_DONE && m.REQUEST_DONE.exit_code == EX_OK &&
+		!slice_eq(m.REQUEST_DONE.text, slice_of(value)))
+		complain("the running daemon uses \"%.*s\"; `postrider reload` (or, for settings that need "
+			 "it, a "
+			 "restart) makes the file's value take effect",
+			SLICE_ARG(m.REQUEST_DONE.text));
+	client_close(&c);
+}
+
 static int config_get(const struct paths *paths, const char *name)
 {
 	const struct setting *s = setting_named(slice_of(name));
@@ -47,6 +74,7 @@ static int config_get(const struct paths *paths, const char *name)
 	auto_free char *value = setting_value_text(c, s);
 	(void)puts(value);
 	config_free(&c);
+	compare_with_daemon(paths, name, value);
 	return EX_OK;
 }
 

@@ -23,6 +23,7 @@ static const struct command {
 		command_config },
 	{ "queue", "list|show|why|cat|retry|hold|release|expire|delete|move [ID...] [OPTION...]",
 		"the mail that waits; postrider-queue(8)", command_queue },
+	{ "trace", "[--json] ID|ADDRESS", "what happened to a message, also when it is gone", command_trace },
 	{ "aliases", "build", "check /etc/aliases and build its table, as newaliases does", command_aliases },
 };
 

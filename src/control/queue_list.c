@@ -433,7 +433,7 @@ static void why_rcpt(struct printer *p, const struct msg_QUEUE_RCPT *r)
 		(void)putchar('\n');
 	}
 	(void)printf("    whose problem  %s\n", w->whose);
-	if (r->attempts && p->state != QUEUE_MAIL_HELD && r->state == QUEUE_RCPT_WAITING)
+	if (r->next_attempt_s && p->state != QUEUE_MAIL_HELD && r->state == QUEUE_RCPT_WAITING)
 		(void)printf("    next attempt   %s (in %s); number %u; returned after %s\n",
 			time_text(r->next_attempt_s),
 			age_text(r->next_attempt_s > now ? r->next_attempt_s - now : 0), r->attempts + 1,

@@ -121,7 +121,10 @@ const size_t n_why_rows = ARRAY_LEN(rows);
 
 static enum stage stage_of(const struct why_facts *f)
 {
-	return f->is_held ? HELD : f->is_active ? ACTIVE : f->attempts == 0 ? NEW : TRIED;
+	return f->is_held				 ? HELD
+		: f->is_active				 ? ACTIVE
+		: f->attempts == 0 && f->reason.len == 0 ? NEW
+							 : TRIED;
 }
 
 const struct why_words *why_find(const struct why_facts *f, size_t *row_out)

@@ -112,6 +112,7 @@ void act_done(struct act *a, int result)
 		log_error("%s", text);
 	} else {
 		log_info("%s: %s by the administrator", id.at, word);
+		history_ordered(a->id, word, a->uid);
 	}
 	if (a->client)
 		act_answer(a, result, text);

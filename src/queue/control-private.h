@@ -12,6 +12,7 @@
 #include <sysexits.h>
 
 struct walk;
+struct question;
 
 struct client_state {
 	struct channel *ch;
@@ -20,7 +21,8 @@ struct client_state {
 	uint64_t active_ms; /* when it last said something, or connected */
 	size_t n_acts;	    /* it waits for the answers of */
 	struct list in_clients;
-	struct walk *walk; /* one at a time; NULL: none */
+	struct walk *walk;	   /* one at a time; NULL: none */
+	struct question *question; /* to the history; the same */
 };
 
 static inline struct client_state *client_of(const struct channel *ch)
@@ -94,6 +96,10 @@ struct groups *groups_new(enum queue_by by);
 void groups_free(struct groups **g);
 bool groups_visit(struct walk *w, struct message *m);
 bool groups_end(struct walk *w);
+
+/* ---- history.c ---- */
+void history_client_gone(struct client_state *c);
+void history_ask(struct channel *ch, const union msg_any *m, int *fd);
 
 /* ---- acts.c, move.c ---- */
 struct act; /* on its way to the disk */

@@ -191,6 +191,16 @@ void intake_stop(void);	     /* aborts what is being received from commands */
 void control_listen(int fd); /* takes fd */
 void control_start(void);    /* commands are served once there is a listener, and queue ids to give */
 
+/* ---- history.c: what happened, for `postrider trace`; costs nothing when none is kept ---- */
+void history_start(void);
+void history_stop(void);
+void history_accepted(const struct message *m);
+void history_result(const struct message *m, const struct recipient *r, const char *what, struct slice words);
+void history_expanded(const struct message *m, const struct recipient *r, size_t n, struct slice first);
+void history_told(const struct message *m, uint64_t report_id);
+void history_ordered(uint64_t id, const char *what, uid_t uid);
+void history_removed(uint64_t id);
+
 /* ---- client_walk.c ---- */
 void walk_message_leaves(const struct message *m); /* while it is still in queue.all */
 

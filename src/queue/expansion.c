@@ -167,6 +167,8 @@ static void expansion_done(void *user, int result)
 		if (!recipient_resolve(m, r, leaf->kind, leaf->destination))
 			recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
 	}
+	history_expanded(
+		m, &m->rcpts[x->rcpt], x->leaves.n, x->leaves.n ? x->leaves.at[0].address : SLICE_EMPTY);
 	expansion_free(x);
 	router_want(m);
 }

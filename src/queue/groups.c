@@ -130,7 +130,8 @@ static struct slice rcpt_key(const struct groups *g, const struct recipient_view
 
 	if (g->by == QUEUE_BY_DOMAIN)
 		return slice_from(path, slice_rfind(path, '@') + 1);
-	return p->attempts && p->reason.len ? slice_first(p->reason, KEY_BYTES) : SLICE("(not tried yet)");
+	return (p->attempts || v->waits_for) && p->reason.len ? slice_first(p->reason, KEY_BYTES)
+							      : SLICE("(not tried yet)");
 }
 
 bool groups_visit(struct walk *w, struct message *m)

@@ -88,6 +88,7 @@ void queue_accepted(struct message *m)
 	if (queue.is_stopping)
 		return;
 	queue.n_accepted++;
+	history_accepted(m);
 	log_info("%s: from=<%.*s>, size=%" PRIu64 ", nrcpt=%u (queue active)", id.at,
 		SLICE_ARG(message_reverse_path(m)), m->entry.content_bytes, m->n_rcpts);
 	if (queue_is_idle_for(m) || !has_room())
@@ -313,6 +314,7 @@ static void queue_remove(struct message *m)
 
 	*id = queue_id_format(m->entry.id);
 	log_info("%s: removed", id->at);
+	history_removed(m->entry.id);
 	message_leave(m);
 	spool_remove(queue.spool, &m->entry, on_removed, id);
 	message_free(&m);

@@ -212,6 +212,7 @@ static int queue_after_jail(struct role_process *rp)
 	CHECK(uv_prepare_start(&turn, on_turn) == 0);
 	if (queue.n_messages)
 		log_info("%" PRIu64 " messages recovered from the spool", queue.n_messages);
+	history_start();
 	drop_intake_recover();
 	resume_all();
 	return 0;
@@ -254,6 +255,7 @@ static void queue_on_reload(struct role_process *rp)
 static void on_spool_closed(void *user)
 {
 	(void)user;
+	history_stop();
 	role_exit(queue.rp, 0);
 }
 

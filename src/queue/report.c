@@ -32,8 +32,10 @@ static int delay_decimals(double delay)
 void report_log(const struct message *m, const struct recipient *r, const char *what, const char *words)
 {
 	struct queue_id_text id = queue_id_format(m->entry.id);
+	struct slice reason = words ? slice_of(words) : r->reason;
 	bool is_renamed = !slice_eq(r->original, r->forward_path);
 
+	history_result(m, r, what, reason);
 	if (!log_wants(LOG_LEVEL_INFO))
 		return;
 	double delay = seconds_since(m->arrival_us, clock_wall_us());
@@ -43,8 +45,7 @@ void report_log(const struct message *m, const struct recipient *r, const char *
 		SLICE_ARG(r->remote.len		       ? r->remote
 				: r->leaf == LEAF_USER ? SLICE("local")
 						       : SLICE("none")),
-		delay_decimals(delay), delay, SLICE_ARG(r->status), what,
-		SLICE_ARG(words ? slice_of(words) : r->reason));
+		delay_decimals(delay), delay, SLICE_ARG(r->status), what, SLICE_ARG(reason));
 }
 
 /* ---- failures ---- */

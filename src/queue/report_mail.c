@@ -139,6 +139,8 @@ int report_send(struct message *about, const struct report *report)
 	auto_buf struct buf text = BUF_INIT(DSN_BYTES);
 	struct spool_envelope env;
 	struct address to;
+	int r;
+
 	message_envelope(about, &env);
 	struct dsn_facts facts = {
 		.kind = report->kind,
@@ -166,5 +168,10 @@ int report_send(struct message *about, const struct report *report)
 	read_original(about, &original);
 	facts.original = buf_slice(&original);
 	dsn_build(&facts, &text);
-	return buf_ok(&text) ? commit_text(&to, buf_slice(&text), report, facts.queue_id) : -EFBIG;
+	if (!buf_ok(&text))
+		return -EFBIG;
+	r = commit_text(&to, buf_slice(&text), report, facts.queue_id);
+	if (r == 0)
+		history_told(about, facts.queue_id);
+	return r;
 }

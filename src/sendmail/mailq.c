@@ -9,6 +9,7 @@
 #include "ipc/client.h"
 #include "mail/date.h"
 #include "mail/queue_id.h"
+#include "mail/queue_json.h"
 #include "sendmail/program.h"
 #include "spool/drop.h"
 #include "spool/spool.h"
@@ -18,6 +19,9 @@
 
 struct listing {
 	uint64_t n_mails, bytes;
+	bool as_json;
+	struct buf line;
+	struct json json;
 	struct buf reason; /* last printed: recipients of one reason follow it together */
 };
 
@@ -50,14 +54,76 @@ static void print_recipient(struct listing *l, struct slice address, struct slic
 	(void)printf("%*s%.*s\n", 47, "", SLICE_ARG(address));
 }
 
-static int print_end(const struct listing *l)
+/* ---- one object in a line (postqueue -j) ---- */
+
+static void json_flush(struct listing *l)
 {
-	if (l->n_mails == 0)
+	(void)fwrite(l->line.at, 1, l->line.len, stdout); /* print_end() looks for errors */
+	buf_clear(&l->line);
+}
+
+static void json_mail_end(struct listing *l)
+{
+	if (l->n_mails)
+		queue_json_end(&l->json);
+	json_flush(l);
+}
+
+/* ---- either ---- */
+
+static int print_end(struct listing *l)
+{
+	if (l->as_json)
+		json_mail_end(l);
+	else if (l->n_mails == 0)
 		(void)puts("Mail queue is empty");
 	else
 		(void)printf("-- %" PRIu64 " Kbytes in %" PRIu64 " Request%s.\n", l->bytes / 1024, l->n_mails,
 			l->n_mails == 1 ? "" : "s");
 	return fflush(stdout) == 0 && !ferror(stdout) ? EX_OK : EX_IOERR;
+}
+
+struct mail {
+	uint64_t id;
+	char state;
+	bool is_expiring;
+	uint64_t size;
+	int64_t arrival_s;
+	struct slice sender;
+};
+
+static void list_mail(struct listing *l, const struct mail *m)
+{
+	char mark = m->state == QUEUE_MAIL_WAITING && m->is_expiring ? '#' : m->state;
+
+	if (!l->as_json) {
+		if (l->n_mails)
+			(void)putchar('\n');
+		print_mail(l, queue_id_format(m->id).at, mark, m->size, m->arrival_s, m->sender);
+		return;
+	}
+	json_mail_end(l);
+	l->n_mails++;
+	queue_json_begin(&l->json,
+		&(struct queue_json_mail){ .id = m->id,
+			.size = m->size,
+			.arrival_s = (uint64_t)m->arrival_s,
+			.state = m->state,
+			.is_expiring = m->is_expiring,
+			.sender = m->sender });
+}
+
+static void list_recipient(struct listing *l, struct slice address, struct slice original,
+	struct slice reason, uint32_t attempts)
+{
+	if (!l->as_json) {
+		print_recipient(l, address, reason);
+		return;
+	}
+	queue_json_rcpt(&l->json,
+		&(struct queue_json_rcpt){
+			.address = address, .original = original, .reason = reason, .attempts = attempts });
+	json_flush(l);
 }
 
 /* ---- from the daemon ---- */
@@ -72,15 +138,17 @@ static int list_from_daemon(struct client *c, struct listing *l)
 	if (r == 0)
 		r = client_flush(c);
 	while (r == 0 && (r = client_receive(c, &type, &m)) == 0 && type != MSG_REQUEST_DONE) {
-		if (type == MSG_QUEUE_MAIL) {
-			if (l->n_mails)
-				(void)putchar('\n');
-			print_mail(l, queue_id_format(m.QUEUE_MAIL.queue_id).at, (char)m.QUEUE_MAIL.state,
-				m.QUEUE_MAIL.size, (int64_t)m.QUEUE_MAIL.arrival_s,
-				m.QUEUE_MAIL.reverse_path);
-		} else if (type == MSG_QUEUE_RCPT) {
-			print_recipient(l, m.QUEUE_RCPT.forward_path, m.QUEUE_RCPT.reason);
-		}
+		if (type == MSG_QUEUE_MAIL)
+			list_mail(l,
+				&(struct mail){ .id = m.QUEUE_MAIL.queue_id,
+					.state = (char)m.QUEUE_MAIL.state,
+					.is_expiring = m.QUEUE_MAIL.is_expiring,
+					.size = m.QUEUE_MAIL.size,
+					.arrival_s = (int64_t)m.QUEUE_MAIL.arrival_s,
+					.sender = m.QUEUE_MAIL.reverse_path });
+		else if (type == MSG_QUEUE_RCPT)
+			list_recipient(l, m.QUEUE_RCPT.forward_path, m.QUEUE_RCPT.original,
+				m.QUEUE_RCPT.reason, m.QUEUE_RCPT.attempts);
 	}
 	if (r == 0 && m.REQUEST_DONE.exit_code) {
 		(void)snprintf(c->refusal, sizeof(c->refusal), "%.*s", SLICE_ARG(m.REQUEST_DONE.text));
@@ -97,14 +165,17 @@ static void on_message(
 	struct listing *l = user;
 	enum queue_mail_state state = env->flags & SPOOL_FLAG_HELD ? QUEUE_MAIL_HELD : QUEUE_MAIL_WAITING;
 
-	if (l->n_mails)
-		(void)putchar('\n');
-	print_mail(l, queue_id_format(env->id).at, (char)state, env->content_bytes,
-		(int64_t)(env->arrival_us / 1000000), env->reverse_path);
+	list_mail(l,
+		&(struct mail){ .id = env->id,
+			.state = (char)state,
+			.size = env->content_bytes,
+			.arrival_s = (int64_t)(env->arrival_us / 1000000),
+			.sender = env->reverse_path });
 	for (size_t i = 0; i < n_rcpts; i++)
 		if (!spool_rcpt_state_is_final(rcpts[i].progress.state))
-			print_recipient(l, rcpts[i].forward_path,
-				rcpts[i].progress.attempts ? rcpts[i].progress.reason : SLICE_EMPTY);
+			list_recipient(l, rcpts[i].forward_path, rcpts[i].original,
+				rcpts[i].progress.attempts ? rcpts[i].progress.reason : SLICE_EMPTY,
+				rcpts[i].progress.attempts);
 }
 
 struct drop_listing {
@@ -118,8 +189,8 @@ static void on_dropped(void *user, const char *name)
 	struct stat st;
 	char sender[64];
 
-	if (fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return;
+	if (d->l->as_json || fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return; /* it has no queue id yet */
 	(void)snprintf(sender, sizeof(sender), "(uid %u, left for the daemon's start)", (unsigned)st.st_uid);
 	if (d->l->n_mails)
 		(void)putchar('\n');
@@ -133,6 +204,14 @@ static int list_offline(const struct config *config, struct listing *l)
 	struct drop_listing drop = { .l = l };
 	int r;
 
+	if (access(config->paths.spool_dir, F_OK) < 0 && errno == ENOENT) {
+		program_complain(*config->paths.sandbox
+				? "there is no mail system in %s yet: start postriderd"
+				: "there is no %s: Postrider is not set up on this host; "
+				  "`postrider setup` does that, as root",
+			*config->paths.sandbox ? config->paths.sandbox : config->paths.spool_dir);
+		return EX_UNAVAILABLE;
+	}
 	if (getuid() != 0 && !*config->paths.sandbox) {
 		program_complain("postriderd is not running");
 		return EX_UNAVAILABLE;
@@ -178,13 +257,16 @@ static int complain_of_daemon(const struct client *c, int error)
 	return EX_TEMPFAIL;
 }
 
-int mailq_run(const struct config *config)
+int mailq_run(const struct config *config, bool as_json)
 {
-	struct listing l = { .reason = BUF_INIT(2 * LIMIT_REASON) };
+	struct listing l = {
+		.as_json = as_json, .reason = BUF_INIT(2 * LIMIT_REASON), .line = BUF_INIT(LIMIT_FRAME)
+	};
 	struct client c;
 	int status = EX_OK;
 	int r = client_open(&c, config->paths.control_socket);
 
+	l.json = JSON_INIT(&l.line);
 	if (r == 0) {
 		r = list_from_daemon(&c, &l);
 		status = r < 0 ? complain_of_daemon(&c, r) : EX_OK;
@@ -194,10 +276,11 @@ int mailq_run(const struct config *config)
 	} else {
 		status = complain_of_daemon(&c, r);
 	}
-	if (status == EX_OK && l.n_mails)
+	if (status == EX_OK && l.n_mails && !as_json)
 		(void)putchar('\n');
 	if (status == EX_OK)
 		status = print_end(&l);
 	buf_free(&l.reason);
+	buf_free(&l.line);
 	return status;
 }

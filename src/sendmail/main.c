@@ -107,7 +107,7 @@ static struct config *load_config(const struct paths *paths)
 	return c;
 }
 
-static int flush_run(const struct config *config, const struct sendmail_options *o)
+int flush_run(const struct config *config, const struct sendmail_options *o)
 {
 	static const char *const filters[] = {
 		[FLUSH_ALL] = NULL,
@@ -176,7 +176,7 @@ static int run(struct config *config, const struct paths *paths, const struct se
 	switch (o->mode) {
 	case MODE_SEND: return send_run(config, o);
 	case MODE_SMTP: return smtp_run(config);
-	case MODE_LIST: return mailq_run(config);
+	case MODE_LIST: return mailq_run(config, false);
 	case MODE_ALIASES: return newaliases_run(paths, o->is_verbose, o->alias_file);
 	case MODE_FLUSH: return flush_run(config, o);
 	case MODE_DAEMON: return daemon_run(config, true);
@@ -202,6 +202,13 @@ int main(int argc, char **argv)
 	tzset();
 	if (!paths_init_from_environment(&paths))
 		return EX_CONFIG;
+	if (strcmp(called_as, "postqueue") == 0 || strcmp(called_as, "postsuper") == 0) {
+		config = load_config(&paths);
+		status = strcmp(called_as, "postqueue") == 0 ? postqueue_run(config, argc, argv)
+							     : postsuper_run(config, argc, argv);
+		config_free(&config);
+		return status;
+	}
 	if (!options_parse(argv[0], argc, argv, &o, complaint)) {
 		program_complain("%s", complaint);
 		(void)fputs(usage, stderr);

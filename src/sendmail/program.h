@@ -17,4 +17,8 @@ const char *program_login(const struct config *config);
 
 int send_run(const struct config *config, const struct sendmail_options *o);
 int smtp_run(const struct config *config);
-int mailq_run(const struct config *config);
+/* The queue in the standard layout, or as Postfix's JSON. */
+int mailq_run(const struct config *config, bool as_json);
+int flush_run(const struct config *config, const struct sendmail_options *o);
+int postqueue_run(const struct config *config, int argc, char **argv);
+int postsuper_run(const struct config *config, int argc, char **argv);

@@ -200,6 +200,12 @@ static int send_to_drop(const struct submission *s)
 			return EX_OSERR;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && r == 0)
 		return EX_OK;
+	if (access(s->config->paths.drop_dir, F_OK) < 0 && errno == ENOENT && !*s->config->paths.sandbox) {
+		program_complain(
+			"the mail was not taken: Postrider is not set up on this host; `postrider setup` "
+			"does that, as root");
+		return EX_TEMPFAIL;
+	}
 	program_complain("postriderd is not running, and the mail could not be left for its next start%s%s",
 		WIFEXITED(status) && WEXITSTATUS(status) == EX_UNAVAILABLE ? ": postrider-drop cannot be run"
 									   : "",

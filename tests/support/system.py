@@ -291,6 +291,7 @@ class Sandbox(MailSystem):
     PROGRAMS = {"postriderd": "src/supervisor/postriderd", "postrider": "src/control/postrider",
                 "postrider-drop": "src/sendmail/postrider-drop", "sendmail": "src/sendmail/sendmail",
                 "mailq": "src/sendmail/sendmail", "newaliases": "src/sendmail/sendmail",
+                "postqueue": "src/sendmail/sendmail", "postsuper": "src/sendmail/sendmail",
                 "mail": "src/mailx/mail", "mailx": "src/mailx/mail"}
     is_host = False
 

@@ -8,7 +8,7 @@ from support.system import HOST_NAME
 
 ROLE_USERS = ["postrider", "postsmtpd", "postlook", "postsmtp", "postlog"]
 LINKS = {"/usr/sbin/sendmail": "sendmail", "/usr/lib/sendmail": "sendmail", "/usr/bin/mailq": "mailq",
-         "/usr/bin/newaliases": "newaliases"}
+         "/usr/bin/newaliases": "newaliases", "/usr/sbin/postqueue": "postqueue", "/usr/sbin/postsuper": "postsuper"}
 PACKAGE = """
 Package: fakemta
 Status: install ok installed
