@@ -29,7 +29,7 @@ static void every_row_is_reached(void **state)
 		{ "4.2.1", "Greylisted, try later", "makes new senders wait", 't' },
 		{ "4.2.1", "x", "takes no mail at the moment", 't' },
 		{ "4.3.1", "No space left on device", "disk is full", 't' },
-		{ "4.3.3", "|command", "cannot be served yet", 't' },
+		{ "4.3.3", "|command", "cannot serve this kind", 't' },
 		{ "4.3.5", "x", "configuration leads nowhere", 't' },
 		{ "4.3.2", "too busy", "too busy", 't' },
 		{ "4.3.0", "the user database cannot be asked now", "user database did not answer", 't' },

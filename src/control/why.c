@@ -73,8 +73,8 @@ static const struct row {
 		{ "A disk is full.", "this host's disk, when the reason names no other host",
 			"`df -h /var/mail /var/spool/postrider`; or the other host has to make room." } },
 	{ TRIED, "4.3.3", NULL,
-		{ "This kind of recipient cannot be served yet.", "Postrider: it is not made yet",
-			"See docs/COMPATIBILITY.md; `postrider queue move ID --to-address ADDRESS` sends it "
+		{ "This host cannot serve this kind of recipient.", SETUP,
+			"See what the reason names; `postrider queue move ID --to-address ADDRESS` sends it "
 			"elsewhere." } },
 	{ TRIED, "4.3.5", NULL,
 		{ "The configuration leads nowhere.", SETUP,

@@ -158,9 +158,13 @@ static void on_walk(uv_timer_t *timer)
 
 static void on_turn(uv_prepare_t *handle)
 {
+	bool is_walking, is_asking;
+
 	(void)handle;
 	life_turn();
-	if (walks_turn() | router_turn())
+	is_walking = walks_turn();
+	is_asking = router_turn();
+	if (is_walking || is_asking)
 		CHECK(uv_timer_start(&walk_timer, on_walk, 0, 0) == 0); /* the loop must not wait */
 	scheduler_pump();
 }
