@@ -5,7 +5,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 RELEASE = $(BUILD)/release
 
-.PHONY: all try try-shell test install fuzz bench format clean packages test-packages
+.PHONY: all try try-shell test install fuzz crash bench format clean packages test-packages
 
 all: $(RELEASE)/build.ninja
 	ninja -C $(RELEASE)
@@ -37,6 +37,13 @@ install: all
 # A minute for each parser of bytes from outside.
 fuzz: test-packages
 	tools/run-tests --build $(BUILD) --only fuzz --fuzz-seconds 60
+
+# Every place of the spool that changes files × every fault × three phases: build/crash-table.md, docs/CRASH-TABLE.md.
+crash: test-packages
+	@test -e $(BUILD)/asan/build.ninja || meson setup $(BUILD)/asan -Dbuildtype=debug -Doptimization=1 \
+	  -Db_sanitize=address,undefined
+	ninja -C $(BUILD)/asan tests/crash/crash_spool
+	tests/crash/matrix.py --build $(BUILD) --write
 
 bench: all
 	@tools/install-packages bench

@@ -139,6 +139,11 @@ int file_rename(int from_dir, const char *from, int to_dir, const char *to)
 	return file_result(renameat(from_dir, from, to_dir, to));
 }
 
+int file_exchange(int dir_a, const char *a, int dir_b, const char *b)
+{
+	return file_result(renameat2(dir_a, a, dir_b, b, RENAME_EXCHANGE));
+}
+
 int file_link(int from_dir, const char *from, int to_dir, const char *to)
 {
 	return file_result(linkat(from_dir, from, to_dir, to, 0));

@@ -26,6 +26,8 @@ MUST_USE int file_sync_fs(int fd);   /* syncfs: all of that file system */
 MUST_USE int file_sync_dir(int dirfd);
 
 MUST_USE int file_rename(int from_dir, const char *from, int to_dir, const char *to);
+/* The two names change places at once; both must be there. */
+MUST_USE int file_exchange(int dir_a, const char *a, int dir_b, const char *b);
 MUST_USE int file_link(int from_dir, const char *from, int to_dir, const char *to);
 MUST_USE int file_unlink(int dirfd, const char *name);
 /* name becomes content whole or not at all: written aside in dirfd, synced, renamed, directory synced. */

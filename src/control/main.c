@@ -24,6 +24,8 @@ static const struct command {
 	{ "queue", "list|show|why|cat|retry|hold|release|expire|delete|move [ID...] [OPTION...]",
 		"the mail that waits; postrider-queue(8)", command_queue },
 	{ "trace", "[--json] ID|ADDRESS", "what happened to a message, also when it is gone", command_trace },
+	{ "spool", "check [--json] | dump [--json] [ID] | dump --content ID | repair",
+		"a stopped spool: what is damaged, what it holds, saving what can be saved", command_spool },
 	{ "aliases", "build", "check /etc/aliases and build its table, as newaliases does", command_aliases },
 };
 

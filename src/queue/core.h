@@ -20,6 +20,7 @@ struct queue {
 	uint64_t next_number, reserved_number; /* queue ids: below reserved_number they may be handed out */
 	uint64_t n_accepted, n_delivered, n_deferred, n_bounced; /* since the start, for `postrider status` */
 	struct buf system_state;				 /* what the supervisor said of the roles */
+	struct buf spool_damage; /* a line for each, as far as there is room: for `postrider status` */
 	bool is_stopping;
 };
 extern struct queue queue; /* one per process */

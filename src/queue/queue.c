@@ -127,6 +127,26 @@ static void describe(void *user, struct spool_entry *entry, struct spool_envelop
 	*n_rcpts_out = m->n_rcpts;
 }
 
+/* What was found at the start stays true until the spool is repaired. */
+static void note_damage(const struct spool_problem *p)
+{
+	auto_buf struct buf line = BUF_INIT(512);
+
+	buf_printf(&line,
+		"spool damage: %s (segment %" PRIu64 ", %" PRIu64 " bytes%s%s), %zu records saved; after "
+		"`postrider stop` `postrider spool check` says more\n",
+		spool_problem_text(p->kind), p->generation, p->bytes, p->id ? ", mail " : "",
+		p->id ? queue_id_format(p->id).at : "", p->n_salvaged);
+	if (buf_ok(&line) && line.len <= queue.spool_damage.max - queue.spool_damage.len)
+		buf_append(&queue.spool_damage, buf_slice(&line));
+}
+
+static bool is_damage(enum spool_problem_kind kind)
+{
+	return kind == SPOOL_PROBLEM_CORRUPT || kind == SPOOL_PROBLEM_SEGMENT_GONE ||
+		kind == SPOOL_PROBLEM_BODY_GONE || kind == SPOOL_PROBLEM_CONTENT;
+}
+
 static void on_problem(void *user, const struct spool_problem *p)
 {
 	bool is_normal = p->kind == SPOOL_PROBLEM_TORN || p->kind == SPOOL_PROBLEM_ORPHAN;
@@ -138,6 +158,8 @@ static void on_problem(void *user, const struct spool_problem *p)
 		spool_problem_text(p->kind), p->generation, p->offset, p->bytes, p->n_salvaged,
 		p->id ? ", mail " : "", p->id ? queue_id_format(p->id).at : "", p->error ? ", " : "",
 		p->error ? strerror(-p->error) : "");
+	if (is_damage(p->kind))
+		note_damage(p);
 }
 
 /* ---- the role ---- */
@@ -146,6 +168,7 @@ static int queue_before_jail(struct role_process *rp)
 {
 	queue.rp = rp;
 	queue.system_state = BUF_INIT(256 * 1024);
+	queue.spool_damage = BUF_INIT(8 * 1024);
 	list_init(&queue.all);
 	permission_init();
 	return 0;

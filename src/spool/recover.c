@@ -230,31 +230,66 @@ struct scan {
 	int bodies_fd;
 };
 
-static void scan_content(struct scan *scan, const struct recovered *m, const struct spool_envelope *env)
+struct spool_scanned {
+	int fd; /* of the segment or the body file */
+	uint64_t at, bytes;
+};
+
+static bool scan_check(
+	struct scan *scan, const struct recovered *m, const struct spool_scanned *content, int error)
 {
 	struct spool_problem problem = {
-		.kind = SPOOL_PROBLEM_CONTENT,
+		.kind = SPOOL_PROBLEM_BODY_GONE,
 		.id = m->id,
-		.generation = m->segment->generation,
-		.offset = m->content_at,
-		.bytes = env->content_bytes,
+		.generation = m->has_body_file ? 0 : m->segment->generation,
+		.offset = content->at,
+		.bytes = content->bytes,
+		.error = error,
 	};
-	auto_close int body = -1;
 	uint32_t crc = 0;
 
-	if (m->has_body_file)
-		problem.error = content_open_body(scan->bodies_fd, m->id, env->content_bytes, &body);
-	if (problem.error < 0) {
-		problem.kind = SPOOL_PROBLEM_BODY_GONE;
-		recovery_report(&scan->rec, &problem);
-		return;
+	if (error == 0 && scan->visitor->verify_content) {
+		problem.kind = SPOOL_PROBLEM_CONTENT;
+		problem.error = content_crc(content->fd, content->at, content->bytes, &crc);
 	}
-	if (!scan->visitor->verify_content)
-		return;
-	problem.error = content_crc(m->has_body_file ? body : m->segment->fd,
-		m->has_body_file ? 0 : m->content_at, env->content_bytes, &crc);
-	if (problem.error < 0 || crc != m->content_crc)
-		recovery_report(&scan->rec, &problem);
+	if (error == 0 && (!scan->visitor->verify_content || (problem.error == 0 && crc == m->content_crc)))
+		return true;
+	recovery_report(&scan->rec, &problem);
+	return false;
+}
+
+static void scan_content(struct scan *scan, const struct recovered *m, const struct spool_envelope *env,
+	const struct format_rcpts *rcpts)
+{
+	struct spool_scanned content = { m->segment->fd, m->content_at, env->content_bytes };
+	auto_close int body = -1;
+	bool is_whole;
+	int error = 0;
+
+	if (m->has_body_file) {
+		error = content_open_body(scan->bodies_fd, m->id, env->content_bytes, &body);
+		content.fd = body;
+		content.at = 0;
+	}
+	is_whole = scan_check(scan, m, &content, error);
+	if (scan->visitor->message)
+		scan->visitor->message(scan->user, env, rcpts->at, rcpts->n);
+	if (scan->visitor->content)
+		scan->visitor->content(scan->user, env, &content, is_whole);
+}
+
+int spool_scanned_read(const struct spool_scanned *content, uint64_t offset, size_t max, struct buf *to)
+{
+	size_t n = (size_t)MIN((uint64_t)max, content->bytes - MIN(offset, content->bytes));
+	char *room = buf_reserve(to, n);
+	int r;
+
+	if (!room)
+		return -ENOMEM;
+	r = file_pread_all(content->fd, room, n, content->at + offset);
+	if (r == 0)
+		buf_grew(to, n);
+	return r;
 }
 
 static void scan_message(struct scan *scan, const struct recovered *m)
@@ -263,9 +298,7 @@ static void scan_message(struct scan *scan, const struct recovered *m)
 	struct spool_envelope env;
 
 	if (recovered_describe(m, &env, &rcpts)) {
-		scan_content(scan, m, &env);
-		if (scan->visitor->message)
-			scan->visitor->message(scan->user, &env, rcpts.at, rcpts.n);
+		scan_content(scan, m, &env, &rcpts);
 	} else {
 		recovery_report(&scan->rec,
 			&(struct spool_problem){
@@ -287,6 +320,8 @@ static int scan_run(struct scan *scan, int log_fd)
 	scan->rec.on_problem = scan->visitor->problem;
 	scan->rec.user = scan->user;
 	r = recovery_read(&scan->rec, log_fd, O_RDONLY);
+	if (r == 0 && scan->visitor->high_water)
+		scan->visitor->high_water(scan->user, scan->rec.replay.high_water);
 	for (size_t i = 0; r == 0 && i < scan->rec.n_sorted; i++)
 		scan_message(scan, scan->rec.sorted[i]);
 	recovery_free(&scan->rec);

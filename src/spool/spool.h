@@ -275,7 +275,10 @@ void spool_content_forget(struct spool *sp, struct spool_entry *entry);
 
 /* ---- reading a spool that nobody has open ---- */
 
+struct spool_scanned;  /* the content of one message */
 struct spool_visitor { /* each may be NULL */
+	/* Once, before the messages: no id at or above it was ever used. */
+	void (*high_water)(void *user, uint64_t next_id);
 	void (*message)(void *user, const struct spool_envelope *env, const struct spool_recipient *rcpts,
 		size_t n_rcpts);
 	void (*problem)(void *user, const struct spool_problem *problem);
@@ -283,7 +286,13 @@ struct spool_visitor { /* each may be NULL */
 	 * in docs/SPOOL.md, meta are its undecoded fields. */
 	void (*record)(void *user, uint64_t generation, uint64_t offset, uint64_t lsn, uint64_t id,
 		unsigned type, struct slice meta, uint64_t content_bytes);
+	/* Behind message(). is_whole: it is there and, with verify_content, its checksum is right. */
+	void (*content)(void *user, const struct spool_envelope *env, const struct spool_scanned *content,
+		bool is_whole);
 	bool verify_content; /* reads all content and reports what fails its checksum */
 };
 /* Changes nothing. 0 (also with problems), -EBUSY while a daemon has it open, or another negative errno. */
 MUST_USE int spool_scan(const char *dir, const struct spool_visitor *visitor, void *user);
+/* While content() runs: appends at most max bytes from offset on, as they stand there. */
+MUST_USE int spool_scanned_read(
+	const struct spool_scanned *content, uint64_t offset, size_t max, struct buf *to);

@@ -289,7 +289,9 @@ static void see_record(void *user, uint64_t generation, uint64_t offset, uint64_
 
 static void scan_reads_all(void **state)
 {
-	struct spool_visitor visitor = { see_message, see_problem, see_record, true };
+	struct spool_visitor visitor = {
+		.message = see_message, .problem = see_problem, .record = see_record, .verify_content = true
+	};
 	struct seen seen = { 0 };
 
 	kit_open(&kit);

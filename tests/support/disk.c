@@ -187,16 +187,20 @@ void disk_number_files(struct shim *s)
 	}
 }
 
-/* Has a sync that began after event i ended well before event n, and none failed in between? */
+/* Has a sync that began after event i ended well before event n? One that fails takes away what was written
+ * before it; changes of a directory are still in the journal, or in a block that the next change writes
+ * whole. */
 static bool is_covered(const struct shim *s, size_t i, size_t n, uint64_t inode)
 {
+	bool is_data = !is_of_dir(&s->events[i]);
+
 	for (size_t k = i + 1; k < n; k++) {
 		const struct shim_event *e = &s->events[k];
 		if (e->call != SHIM_SYNC || !e->is_complete || (e->file != inode && e->file != 0))
 			continue;
-		if (e->is_failed)
+		if (e->is_failed && is_data)
 			return false;
-		if (e->begin > i)
+		if (!e->is_failed && e->begin > i)
 			return true;
 	}
 	return false;

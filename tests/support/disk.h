@@ -3,8 +3,8 @@
  * disk.h - what a power cut may leave: a small file system, worked out from what the shim recorded
  *
  * What a completed sync covers is there. Of what was written later any sector may be there, of the changes
- * of a directory any first part. What was written before a sync that failed is never made durable by a later
- * one: the kernel has dropped it or believes it clean. Layer: tests.
+ * of a directory any first part. What was written to a file before a sync that failed is never made durable
+ * by a later one: the kernel has dropped it or believes it clean. Layer: tests.
  */
 #pragma once
 #include "support/shim.h"

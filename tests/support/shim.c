@@ -31,6 +31,7 @@ struct shim *shim;
 #else
 #define IS_PRELOADED false
 #endif
+#define KEY_FRAMES 8 /* further out stands the test, which comes by several ways */
 #define VARIABLE "POSTRIDER_SHIM"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
@@ -242,12 +243,11 @@ static void site_fill(
 
 static __attribute__((noinline)) uint64_t site_of(const struct call *c)
 {
-	void *frames[SHIM_FRAMES + 3];
-	int n_frames = IS_PRELOADED ? 0 : backtrace(frames, SHIM_FRAMES + 3) - 3;
+	void *frames[SHIM_FRAMES];
+	int n_frames = IS_PRELOADED ? 0 : backtrace(frames, SHIM_FRAMES);
 	char file[2 * SHIM_NAME + 8], to[SHIM_NAME], room[32];
 	uint64_t key = hash(UINT64_C(0xcbf29ce484222325), &c->call, sizeof(c->call));
 
-	n_frames = n_frames < 0 ? 0 : n_frames;
 	kind_of_path(c->path, c->is_dir, file, SHIM_NAME);
 	if (c->to_path[0]) {
 		size_t n = strlen(file);
@@ -258,13 +258,14 @@ static __attribute__((noinline)) uint64_t site_of(const struct call *c)
 	if (IS_PRELOADED)
 		key = hash(key, who(room, sizeof(room)), strlen(who(room, sizeof(room))));
 	else
-		key = hash(key, frames + 3, sizeof(frames[0]) * (size_t)n_frames);
+		key = hash(key, frames,
+			sizeof(frames[0]) * (size_t)(n_frames < KEY_FRAMES ? n_frames : KEY_FRAMES));
 	key += key == 0;
 	for (size_t i = key % SHIM_SITES, tries = 0; tries < SHIM_SITES; i = (i + 1) % SHIM_SITES, tries++) {
 		struct shim_site *site = &shim->sites[i];
 		uint64_t expected = 0;
 		if (atomic_compare_exchange_strong(&site->key, &expected, key))
-			site_fill(site, c, frames + 3, n_frames, file);
+			site_fill(site, c, frames, n_frames, file);
 		else if (expected != key)
 			continue;
 		atomic_fetch_add(&site->hits[shim->phase], 1);
@@ -362,7 +363,8 @@ static __attribute__((noinline)) enum verdict enter(
 	if (atomic_load(&shim->is_stopped))
 		freeze();
 	*watched_out = true;
-	if (shim->names_sites)
+	/* A stack takes time: where one call is waited for, the others need no name. */
+	if (shim->names_sites && (!shim->fault.calls || shim->fault.calls & 1U << call))
 		site = site_of(&c);
 	return strike(call, site);
 }

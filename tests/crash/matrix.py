@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every place that changes files × every fault × three phases: runs the driver, writes the tables.
+
+A site is found by a recording run of the driver, never listed by hand: in src/spool it is function, system call and kind
+of file (crash_spool, in one process, thousands of cases); in a whole mail system it is role, system call and kind of
+file (daemon_driver.py). build/crash-table.md has the outcome of each site × fault × phase; docs/CRASH-TABLE.md the
+sites and the faults that strike them, and is compared with what was recorded.
+"""
+import argparse
+import collections
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SUMMARY = ROOT / "docs/CRASH-TABLE.md"
+PHASES = ["early", "middle", "late"]
+NOT_CALLERS = ("support/shim.c", "base/file.c", ".h")  # frames that say nothing of the place
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    driver: str  # "spool": src/spool in one process
+    who: str     # function
+    call: str
+    file: str
+
+    def __str__(self):
+        return f"{self.who}: {self.call} {self.file}"
+
+
+@dataclass
+class Matrix:
+    sites: set = field(default_factory=set)
+    # (site, fault, phase) to outcome to number of cases
+    cells: dict = field(default_factory=lambda: collections.defaultdict(collections.Counter))
+    failures: list = field(default_factory=list)
+
+    def add(self, site, fault, phase, outcome, said=""):
+        self.cells[site, fault, phase][outcome] += 1
+        if outcome == "failed":
+            self.failures.append(f"{site}, {fault}, {PHASES[phase]}: {said}")
+
+    def faults(self, driver):
+        """In the order in which they came."""
+        return list(dict.fromkeys(fault for site, fault, _ in self.cells if site.driver == driver))
+
+    def never_struck(self):
+        """(site, fault) that was tried and never reached."""
+        tried = collections.defaultdict(collections.Counter)
+        for (site, fault, _), outcomes in self.cells.items():
+            tried[site, fault].update(outcomes)
+        return sorted((site, fault) for (site, fault), outcomes in tried.items() if set(outcomes) == {"not reached"})
+
+    def never_tried(self):
+        return sorted(self.sites - {site for site, _, _ in self.cells})
+
+
+# ---- the driver of the spool
+
+def functions(program, stacks):
+    """Address to [(function, file)], innermost inlined one first."""
+    addresses = sorted({address for stack in stacks for address in stack})
+    done = subprocess.run(["addr2line", "-f", "-i", "-a", "-e", program, *addresses], capture_output=True, text=True,
+                          check=True)
+    found, current = {}, None
+    lines = iter(done.stdout.splitlines())
+    for line in lines:
+        if line.startswith("0x"):
+            current = found.setdefault(int(line, 16), [])
+        else:
+            current.append((line, next(lines).partition(":")[0]))
+    return found
+
+
+def caller(stack, found):
+    """The innermost function of the product that is not one of the wrappers of base/file.c."""
+    for address in stack:
+        for function, file in found[int(address, 16)]:
+            if function != "??" and not file.endswith(NOT_CALLERS):
+                return function
+    raise ValueError(f"no function is known for {stack}: was it built with debug information?")
+
+
+def spool_sites(program, rows):
+    """Number in the output to Site; several stacks lead to one place."""
+    stacks = {row[1]: row[5].split(",") for row in rows if row[0] == "site"}
+    near = {number: [a for a in stack if int(a, 16) < 1 << 32] for number, stack in stacks.items()}  # not of libraries
+    found = functions(program, near.values())
+    return {row[1]: Site("spool", caller(near[row[1]], found), row[2], row[3]) for row in rows if row[0] == "site"}
+
+
+def run_spool(matrix, build, sample, seed, jobs):
+    program = Path(build) / "asan/tests/crash/crash_spool"
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # quicker than a disk
+    with tempfile.TemporaryDirectory(prefix="crash-", dir=memory) as scratch:
+        done = subprocess.run([program, "--jobs", str(jobs), "--seed", str(seed), *(["--sample"] if sample else [])],
+                              cwd=scratch, stdout=subprocess.PIPE, text=True)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    sites = spool_sites(program, rows)
+    matrix.sites.update(sites.values())
+    for row in rows:
+        if row[0] == "case":
+            matrix.add(sites[row[1]], row[2], int(row[3]), row[5], row[6])
+    if done.returncode:
+        matrix.failures.append(f"crash_spool ended with {done.returncode}")
+
+
+# ---- tables
+
+def cell_text(matrix, site, fault, phase):
+    outcomes = matrix.cells.get((site, fault, phase))
+    return ", ".join(f"{n} {what}" for what, n in sorted(outcomes.items())) if outcomes else "-"
+
+
+def full_table(matrix):
+    lines = ["# Crash table", "", "kept: nothing promised is missing, and no call was refused; refused: the same, and the "
+             "fault was told to who asked; not reached: the run took another course.", "",
+             "| driver | who | call | file | fault | " + " | ".join(PHASES) + " |", "|" + "---|" * 8]
+    for site in sorted(matrix.sites):
+        for fault in matrix.faults(site.driver):
+            cells = [cell_text(matrix, site, fault, phase) for phase in range(3)]
+            if set(cells) != {"-"}:
+                lines.append(f"| {site.driver} | {site.who} | {site.call} | {site.file} | {fault} | "
+                             + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+INTRO = """\
+# What is struck by crash tests
+
+Made by `make crash`; do not edit. The places that change files are found by recording runs, so a new one stands here
+after the next run, and until it does the crash tests fail. Each is struck by every fault that has an x, early, in the
+middle and late in the workload; the outcomes of the last run are in `build/crash-table.md`. What must hold after each:
+[SPOOL.md](SPOOL.md), [TESTING.md](TESTING.md).
+"""
+TITLES = {"spool": ("In the spool, one process", "function")}
+
+
+def summary(matrix):
+    text = INTRO
+    for driver, (title, who) in TITLES.items():
+        sites = sorted(site for site in matrix.sites if site.driver == driver)
+        faults = matrix.faults(driver)
+        if not sites:
+            continue
+        text += f"\n## {title}\n\n" 
+        text += "\n".join(f"{number}. {fault}" for number, fault in enumerate(faults, 1)) + "\n\n"
+        text += f"| {who} | call | file | " + " | ".join(str(n) for n in range(1, len(faults) + 1)) + " |\n"
+        text += "|" + "---|" * (3 + len(faults)) + "\n"
+        for site in sites:
+            marks = ["x" if any((site, fault, phase) in matrix.cells for phase in range(3)) else " " for fault in faults]
+            text += f"| {site.who} | {site.call} | {site.file} | " + " | ".join(marks) + " |\n"
+    return text
+
+
+def listed_sites(driver):
+    """(who, call, file) of the committed table."""
+    section = SUMMARY.read_text().partition(f"## {TITLES[driver][0]}\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in section.splitlines() if line.startswith("| ")]
+    return {Site(driver, *row) for row in rows[1:]}
+
+
+def differences(matrix, driver):
+    """What the committed table lacks, and what it has too much."""
+    recorded, listed = {site for site in matrix.sites if site.driver == driver}, listed_sites(driver)
+    return ([f"docs/CRASH-TABLE.md lacks {site}: run make crash" for site in sorted(recorded - listed)]
+            + [f"docs/CRASH-TABLE.md has {site}, which is not there: run make crash" for site in sorted(listed - recorded)])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--build", default=str(ROOT / "build"), help="directory of the builds")
+    parser.add_argument("--sample", action="store_true", help="each site and each fault, not each of each")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--write", action="store_true", help="write docs/CRASH-TABLE.md")
+    args = parser.parse_args()
+    matrix = Matrix()
+    run_spool(matrix, args.build, args.sample, args.seed, args.jobs)
+    table = Path(args.build) / "crash-table.md"
+    table.write_text(full_table(matrix))
+    if args.write:
+        SUMMARY.write_text(summary(matrix))
+    total = sum(sum(outcomes.values()) for outcomes in matrix.cells.values())
+    for site, fault in matrix.never_struck():
+        print(f"never reached: {site}, {fault}")
+    print("\n".join(matrix.failures[:40]))
+    print(f"{len(matrix.sites)} sites, {total} cases, {len(matrix.failures)} failed; see {table}")
+    return 1 if matrix.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
