@@ -147,6 +147,12 @@ int dotlock_remove(struct dotlock *l, int dir)
 	return r == -ENOENT ? 0 : r;
 }
 
+void dotlock_leave(struct dotlock *l)
+{
+	cleanup_close(&l->fd);
+	l->fd = -1;
+}
+
 void dotlock_release(struct dotlock *l, int dir)
 {
 	struct stat st;

@@ -41,5 +41,7 @@ MUST_USE int dotlock_try(struct dotlock *l, int dir, const char *mailbox, const 
 	struct dotlock_note *left_out);
 /* Removes a lock file that dotlock_try() found left behind. 0 or negative errno. */
 MUST_USE int dotlock_remove(struct dotlock *l, int dir);
+/* Leaves the lock file with its note, for the next process of ours to act on. */
+void dotlock_leave(struct dotlock *l);
 /* Gives the lock back; does nothing when it is not held. */
 void dotlock_release(struct dotlock *l, int dir);

@@ -196,7 +196,10 @@ void mailbox_unlock(struct mailbox *m)
 {
 	mbox_history_free(&m->history);
 	buf_free(&m->tail);
-	dotlock_release(&m->dotlock, m->dir);
+	if (m->is_unclean)
+		dotlock_leave(&m->dotlock);
+	else
+		dotlock_release(&m->dotlock, m->dir);
 	cleanup_close(&m->fd); /* gives up the fcntl lock */
 	m->fd = -1;
 }
@@ -205,7 +208,10 @@ void mailbox_unlock(struct mailbox *m)
 
 static int cut(struct mailbox *m, uint64_t size)
 {
-	if (ftruncate(m->fd, (off_t)size) < 0)
+	/* What cannot be cut off nobody may take for a delivery: the note stays, and the next attempt cuts.
+	 */
+	m->is_unclean = ftruncate(m->fd, (off_t)size) < 0;
+	if (m->is_unclean)
 		return -errno;
 	m->size = size;
 	return look_at_end(m);
@@ -225,7 +231,7 @@ int mailbox_append(struct mailbox *m, struct slice text)
 		return MAILBOX_FULL;
 	r = file_pwritev_all(m->fd, iov, ARRAY_LEN(iov), m->size);
 	if (r < 0) {
-		int undone = ftruncate(m->fd, (off_t)m->size) < 0 ? -errno : 0;
+		int undone = cut(m, m->size);
 		return undone < 0 ? undone : r;
 	}
 	m->size = end;
@@ -305,8 +311,11 @@ int mailbox_sync(struct mailbox *m)
 
 int mailbox_undo(struct mailbox *m)
 {
+	bool is_written = m->size > m->old_size;
 	int r = cut(m, m->old_size);
 
+	if (r == 0 && is_written)
+		r = file_sync_data(m->fd); /* the pages of a failed sync may be on disk all the same */
 	if (r == 0 && m->is_new && m->size == 0)
 		r = file_unlink(m->dir, m->name); /* it did not exist before; we hold its locks */
 	return r;

@@ -24,6 +24,7 @@ struct mailbox {
 	bool is_new;
 	bool is_any_file; /* one that an alias or .forward names: need not be the user's, nor its directory
 			     writable */
+	bool is_unclean; /* something of ours could not be cut off again */
 	struct dotlock dotlock;
 	struct buf tail; /* what history looks into; read when the first delivery under a lock is doubtful */
 	struct mbox_history history;
@@ -62,6 +63,7 @@ MUST_USE int mailbox_reconcile(struct mailbox *m, const struct mbox_text *t);
 MUST_USE int mailbox_append(struct mailbox *m, struct slice text);
 /* 0 or negative errno: what was appended, and a new mailbox's name, are on stable storage. */
 MUST_USE int mailbox_sync(struct mailbox *m);
-/* Cuts off all that was appended since mailbox_lock(). 0 or negative errno. */
+/* Cuts off all that was appended since mailbox_lock(), and syncs that. 0 or negative errno; then the next
+ * mailbox_lock() cuts it off. */
 int mailbox_undo(struct mailbox *m);
 void mailbox_unlock(struct mailbox *m);

@@ -16,12 +16,22 @@
 
 static char dir_name[] = "/tmp/test_mailbox.XXXXXX";
 static int dir = -1;
-static bool sync_fails;
+static bool sync_fails, truncate_fails;
+static unsigned n_syncs;
+
+/* Instead of the C library's. */
+int ftruncate(int fd, off_t size)
+{
+	if (truncate_fails)
+		errno = EIO;
+	return truncate_fails ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+}
 
 /* Instead of the C library's. */
 int fdatasync(int fd)
 {
 	(void)fd;
+	n_syncs++;
 	if (sync_fails)
 		errno = EIO;
 	return sync_fails ? -1 : 0;
@@ -148,9 +158,37 @@ static void a_failed_sync_is_undone(void **state)
 	sync_fails = true;
 	assert_int_equal(mailbox_sync(&m), -EIO);
 	sync_fails = false;
+	n_syncs = 0;
 	assert_int_equal(mailbox_undo(&m), 0);
+	assert_int_equal(n_syncs, 1); /* of the shorter file */
 	mailbox_unlock(&m);
 	assert_content("u", SLICE("From 0\n\n"));
+	assert_int_equal(file_unlink(dir, "u"), 0);
+}
+
+/* Neither synced nor cut off: the copy that is still there must not pass for a delivery. */
+static void what_cannot_be_undone_is_cut_next_time(void **state)
+{
+	struct mailbox m;
+
+	(void)state;
+	put("u", SLICE("From 0\n\n"));
+	mailbox_init(&m, dir, "u", 0);
+	assert_int_equal(mailbox_lock(&m, 100), MAILBOX_LOCKED);
+	assert_int_equal(mailbox_append(&m, SLICE("From 1\n\n")), MAILBOX_APPENDED);
+	sync_fails = truncate_fails = true;
+	assert_int_equal(mailbox_sync(&m), -EIO);
+	assert_int_equal(mailbox_undo(&m), -EIO);
+	mailbox_unlock(&m);
+	assert_true(is_there("u.lock"));
+	mailbox_init(&m, dir, "u", 0);
+	assert_int_equal(mailbox_lock(&m, 100), -EIO);
+	sync_fails = truncate_fails = false;
+	mailbox_init(&m, dir, "u", 0);
+	assert_int_equal(mailbox_lock(&m, 100), MAILBOX_LOCKED);
+	assert_content("u", SLICE("From 0\n\n"));
+	mailbox_unlock(&m);
+	assert_false(is_there("u.lock"));
 	assert_int_equal(file_unlink(dir, "u"), 0);
 }
 
@@ -558,6 +596,7 @@ int main(void)
 		cmocka_unit_test(appends),
 		cmocka_unit_test(creates_and_takes_back),
 		cmocka_unit_test(a_failed_sync_is_undone),
+		cmocka_unit_test(what_cannot_be_undone_is_cut_next_time),
 		cmocka_unit_test(a_failed_write_is_undone),
 		cmocka_unit_test(a_full_mailbox_stays),
 		cmocka_unit_test(refuses_unsafe_mailboxes),
