@@ -487,7 +487,8 @@ static enum outcome judge_both(const struct crash_case *c, unsigned seed)
 	int status;
 
 	build_disk(c, seed);
-	shim->fault.is_armed = shim->records = shim->is_stopped = false;
+	shim->fault.is_armed = shim->records = false;
+	atomic_store(&shim->is_stopped, false);
 	status = run_child(judge);
 	kit_remove_tree(after.dir);
 	if (status == 0 && c->kind->cut != DISK_EVERYTHING) { /* and without a power cut */
