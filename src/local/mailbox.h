@@ -24,7 +24,7 @@ struct mailbox {
 	bool is_new;
 	bool is_any_file; /* one that an alias or .forward names: need not be the user's, nor its directory
 			     writable */
-	bool is_unclean; /* something of ours could not be cut off again */
+	bool is_unclean;  /* something of ours could not be cut off again */
 	struct dotlock dotlock;
 	struct buf tail; /* what history looks into; read when the first delivery under a lock is doubtful */
 	struct mbox_history history;
