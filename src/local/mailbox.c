@@ -314,9 +314,10 @@ int mailbox_undo(struct mailbox *m)
 	bool is_written = m->size > m->old_size;
 	int r = cut(m, m->old_size);
 
-	if (r == 0 && is_written)
-		r = file_sync_data(m->fd); /* the pages of a failed sync may be on disk all the same */
-	if (r == 0 && m->is_new && m->size == 0)
-		r = file_unlink(m->dir, m->name); /* it did not exist before; we hold its locks */
-	return r;
+	if (r < 0)
+		return r;
+	if (m->is_new && m->size == 0)
+		return file_unlink(m->dir, m->name); /* it did not exist before; we hold its locks */
+	/* The pages of a failed sync may be on disk all the same: the shorter length must get there, too. */
+	return is_written ? file_sync_data(m->fd) : 0;
 }
