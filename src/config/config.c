@@ -19,6 +19,19 @@ const struct setting settings[] = {
 #undef SETTING
 const size_t n_settings = ARRAY_LEN(settings);
 
+const struct setting *setting_named(struct slice name)
+{
+	struct slice section, rest = name;
+
+	if (!slice_cut(&rest, '.', &section))
+		return NULL;
+	for (size_t i = 0; i < n_settings; i++)
+		if (slice_eq(section, slice_of(settings[i].section)) &&
+			slice_eq(rest, slice_of(settings[i].name)))
+			return &settings[i];
+	return NULL;
+}
+
 const char *setting_type_name(enum setting_type type)
 {
 	static const char *const names[] = { "text", "list", "yes|no", "number", "size", "time" };

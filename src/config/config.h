@@ -45,6 +45,8 @@ struct setting {
 };
 extern const struct setting settings[];
 extern const size_t n_settings;
+/* name is written section.name; NULL: there is none. */
+const struct setting *setting_named(struct slice name);
 const char *setting_type_name(enum setting_type type);
 /* The value as a person would write it; NULL-terminated, the caller's to mem_free. */
 char *setting_value_text(const struct config *c, const struct setting *s);

@@ -21,19 +21,6 @@ static int config_check(const struct paths *paths, const char *name)
 	return EX_OK;
 }
 
-static const struct setting *setting_named(struct slice name)
-{
-	struct slice section, rest = name;
-
-	if (!slice_cut(&rest, '.', &section))
-		return NULL;
-	for (size_t i = 0; i < n_settings; i++)
-		if (slice_eq(section, slice_of(settings[i].section)) &&
-			slice_eq(rest, slice_of(settings[i].name)))
-			return &settings[i];
-	return NULL;
-}
-
 /* The file was edited and nobody reloaded: whoever asks for a value must not believe it is in effect. */
 static void compare_with_daemon(const struct paths *paths, const char *name, const char *value)
 {

@@ -145,19 +145,6 @@ static void on_status(struct channel *ch, const union msg_any *m, int *fd)
 		.text = buf_slice(&text));
 }
 
-static const struct setting *setting_named(struct slice name)
-{
-	struct slice section, rest = name;
-
-	if (!slice_cut(&rest, '.', &section))
-		return NULL;
-	for (size_t i = 0; i < n_settings; i++)
-		if (slice_eq(section, slice_of(settings[i].section)) &&
-			slice_eq(rest, slice_of(settings[i].name)))
-			return &settings[i];
-	return NULL;
-}
-
 static void on_setting(struct channel *ch, const union msg_any *m, int *fd)
 {
 	const struct setting *s = setting_named(m->SETTING_ASK.name);
