@@ -103,3 +103,10 @@ struct slice origin_user(struct slice text)
 		return SLICE_EMPTY;
 	return o.name;
 }
+
+struct slice origin_group(struct slice text)
+{
+	struct slice user = origin_user(text);
+
+	return user.len ? slice_first(text, (size_t)(user.at - text.at) + user.len) : text;
+}

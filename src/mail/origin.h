@@ -41,3 +41,6 @@ MUST_USE bool origin_parse(struct slice text, struct origin *out);
 void origin_append_alias(struct slice key, size_t number, const struct rhs_item *item, struct buf *out);
 /* The user whose .forward or mailbox it is; empty for an alias. */
 struct slice origin_user(struct slice text);
+/* The beginning that all items of one user's .forward files share; of an alias's item the whole: each is one
+ * of root's. */
+struct slice origin_group(struct slice text);

@@ -62,6 +62,17 @@ static void knows_whose_it_is(void **state)
 	assert_slice_equal(origin_user(SLICE("nonsense")), SLICE(""));
 }
 
+static void items_of_a_user_are_one_group(void **state)
+{
+	(void)state;
+	assert_slice_equal(origin_group(SLICE("forward:user1::9")), SLICE("forward:user1"));
+	assert_slice_equal(origin_group(SLICE("forward:user1:a:b:7")), SLICE("forward:user1"));
+	assert_slice_equal(origin_group(SLICE("mailbox:user1")), SLICE("mailbox:user1"));
+	assert_slice_equal(origin_group(SLICE("aliases:user1:1:9")), SLICE("aliases:user1:1:9"));
+	assert_slice_equal(origin_group(SLICE("list:user1:1:9")), SLICE("list:user1:1:9"));
+	assert_slice_equal(origin_group(SLICE("nonsense")), SLICE("nonsense"));
+}
+
 static void a_changed_item_is_another(void **state)
 {
 	const struct rhs_item a = { .kind = RHS_COMMAND, .text = SLICE("/bin/a") },
@@ -80,6 +91,7 @@ int main(void)
 		cmocka_unit_test(reads_what_it_writes),
 		cmocka_unit_test(refuses_anything_else),
 		cmocka_unit_test(knows_whose_it_is),
+		cmocka_unit_test(items_of_a_user_are_one_group),
 		cmocka_unit_test(a_changed_item_is_another),
 	};
 

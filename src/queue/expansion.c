@@ -136,6 +136,12 @@ static void fill_recipient(const struct message *m, const struct expansion *x, c
 	}
 }
 
+static bool resolve(struct message *m, struct recipient *r, const struct leaf *leaf)
+{
+	return r->kind == SPOOL_RCPT_ADDRESS ? recipient_resolve(m, r, leaf->kind, leaf->destination)
+					     : recipient_resolve_item(m, r);
+}
+
 static void expansion_done(void *user, int result)
 {
 	struct expansion *x = user;
@@ -164,7 +170,7 @@ static void expansion_done(void *user, int result)
 			continue; /* STAGE_NEW: routed below */
 		recipient_set_outcome(r, leaf->status, leaf->reason, SLICE_EMPTY);
 		recipient_stage(m, r, STAGE_RESOLVED);
-		if (!recipient_resolve(m, r, leaf->kind, leaf->destination))
+		if (!resolve(m, r, leaf))
 			recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
 	}
 	history_expanded(
@@ -198,15 +204,25 @@ static bool is_too_deep(const struct message *m, const struct recipient *r)
 	return n > LIMIT_ALIAS_DEPTH;
 }
 
+static void refuse(
+	struct message *m, struct recipient *r, struct leaves *l, struct slice status, struct slice reason)
+{
+	leaves_free(l);
+	recipient_set_outcome(r, status, reason, SLICE_EMPTY);
+	recipient_failed(m, r);
+}
+
 void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user)
 {
 	struct expansion *x;
 
 	if (is_too_deep(m, r)) {
-		leaves_free(l);
-		recipient_set_outcome(r, SLICE("5.4.6"),
-			SLICE("mail loop: lists or .forward files lead to each other"), SLICE_EMPTY);
-		recipient_failed(m, r);
+		refuse(m, r, l, SLICE("5.4.6"),
+			SLICE("mail loop: lists or .forward files lead to each other"));
+		return;
+	}
+	if (!message_has_room(m, r, l->n)) {
+		refuse(m, r, l, SLICE("5.5.3"), SLICE("the address leads to too many recipients"));
 		return;
 	}
 	x = mem_new(sizeof(*x));

@@ -8,6 +8,7 @@
  */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "mail/origin.h"
 #include "queue/frozen.h"
 
 /* ---- strings packed into one block ---- */
@@ -182,6 +183,21 @@ bool recipient_resolve(struct message *m, struct recipient *r, enum leaf_kind le
 	table_insert(&m->live->identities, &r->identity, hash);
 	r->has_identity = true;
 	return true;
+}
+
+bool recipient_resolve_item(struct message *m, struct recipient *r)
+{
+	enum leaf_kind leaf = r->kind == SPOOL_RCPT_COMMAND ? LEAF_COMMAND : LEAF_FILE;
+
+	return recipient_resolve(m, r, leaf, origin_group(r->origin_key));
+}
+
+#define TRAILS_BYTES ((size_t)64 * 1024 * 1024) /* each new recipient has a trail of its own */
+
+bool message_has_room(const struct message *m, const struct recipient *r, size_t n)
+{
+	return n <= LIMIT_RECIPIENTS && m->n_rcpts <= LIMIT_RECIPIENTS - n &&
+		n * (r->trail.len + 1) <= TRAILS_BYTES;
 }
 
 /* ---- live messages ---- */

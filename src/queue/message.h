@@ -187,6 +187,12 @@ void recipient_stage(struct message *m, struct recipient *r, enum recipient_stag
  * delivery. */
 MUST_USE bool recipient_resolve(
 	struct message *m, struct recipient *r, enum leaf_kind leaf, struct slice destination);
+/* The same for a command, file or list: all of one user's have one destination, so that however many he
+ * writes, they take no more of the places than another's mailbox. */
+MUST_USE bool recipient_resolve_item(struct message *m, struct recipient *r);
+/* Whether r may become n others. What lists and .forward files add is bounded in sum too: each of them may
+ * lead to others, or to itself by another address. */
+bool message_has_room(const struct message *m, const struct recipient *r, size_t n);
 /* The sender of this recipient's bounces: its own reverse-path (owner-) or the message's. */
 struct slice recipient_reverse_path(const struct message *m, const struct recipient *r);
 

@@ -239,11 +239,8 @@ static bool ask(struct message *m, uint32_t rcpt)
 /* A command or file of an alias or ~/.forward is no address: its origin says what it is. */
 static void resolve_by_origin(struct message *m, struct recipient *r)
 {
-	enum leaf_kind leaf = r->kind == SPOOL_RCPT_COMMAND ? LEAF_COMMAND : LEAF_FILE;
-
 	recipient_stage(m, r, STAGE_RESOLVED);
-	if (!recipient_resolve(
-		    m, r, leaf, r->origin_key)) /* a line of its own: one that hangs stops no other */
+	if (!recipient_resolve_item(m, r))
 		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
 }
 

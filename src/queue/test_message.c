@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/message.h"
+#include "base/limits.h"
 #include "support/test.h"
 
 static const struct spool_envelope envelope = { .id = 1, .arrival_us = 1, .reverse_path = SLICE("s@h") };
@@ -96,6 +97,59 @@ static void what_was_replaced_is_no_delivery(void **state)
 	message_free(&m);
 }
 
+static void commands_of_a_user_share_a_destination(void **state)
+{
+	static const struct {
+		unsigned kind;
+		const char *origin, *destination;
+	} rows[] = {
+		{ SPOOL_RCPT_COMMAND, "forward:u1::1", "forward:u1" },
+		{ SPOOL_RCPT_FILE, "forward:u1:x:2", "forward:u1" },
+		{ SPOOL_RCPT_COMMAND, "forward:u2::1", "forward:u2" },
+		{ SPOOL_RCPT_COMMAND, "mailbox:u1", "mailbox:u1" },
+		{ SPOOL_RCPT_COMMAND, "aliases:u1:1:1", "aliases:u1:1:1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct spool_recipient r = rcpt("a@h");
+		struct message *m;
+		r.kind = rows[i].kind;
+		r.origin_key = slice_of(rows[i].origin);
+		m = thawed(&envelope, &r, 1);
+		assert_true(recipient_resolve_item(m, &m->rcpts[0]));
+		assert_slice_equal(m->rcpts[0].user, slice_of(rows[i].destination));
+		message_free(&m);
+	}
+}
+
+static void expansions_are_bounded_in_sum(void **state)
+{
+	static char trail[2000];
+	static const struct {
+		uint32_t n_rcpts;
+		size_t n, trail;
+		bool has_room;
+	} rows[] = {
+		{ 1, LIMIT_EXPANSION, 100, true },
+		{ LIMIT_EXPANSION, LIMIT_EXPANSION, 100, true },
+		{ LIMIT_RECIPIENTS - LIMIT_EXPANSION, LIMIT_EXPANSION, 100, true },
+		{ LIMIT_RECIPIENTS - LIMIT_EXPANSION + 1, LIMIT_EXPANSION, 100, false },
+		{ LIMIT_RECIPIENTS, 1, 100, false },
+		{ UINT32_MAX, 1, 100, false },
+		{ 1, 20000, sizeof(trail), true },
+		{ 1, LIMIT_EXPANSION, sizeof(trail), false },
+	};
+
+	(void)state;
+	memset(trail, 'a', sizeof(trail));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct message m = { .n_rcpts = rows[i].n_rcpts };
+		const struct recipient r = { .trail = { trail, rows[i].trail } };
+		assert_int_equal(message_has_room(&m, &r, rows[i].n), rows[i].has_room);
+	}
+}
+
 static void identities_survive_growth(void **state)
 {
 	struct spool_recipient first[] = { rcpt("u0@h"), rcpt("u1@h") };
@@ -150,6 +204,8 @@ int main(void)
 		cmocka_unit_test(the_same_delivery_is_made_once),
 		cmocka_unit_test(a_mailbox_and_the_same_user_forwarding_differ),
 		cmocka_unit_test(what_was_replaced_is_no_delivery),
+		cmocka_unit_test(commands_of_a_user_share_a_destination),
+		cmocka_unit_test(expansions_are_bounded_in_sum),
 		cmocka_unit_test(identities_survive_growth),
 		cmocka_unit_test(views_give_back_what_came),
 	};

@@ -111,6 +111,24 @@ def test_files_of_forward(mail_system, name):
     assert "Subject: kept" in text and (">From me" in text) == (name == "archive")
 
 
+def test_slow_commands_of_one_user_stop_no_other(sandbox):
+    """More than one user may have at a time; they run until the file goes."""
+    wait = sandbox.home("user1") / "wait"
+    wait.touch()
+    sandbox.write_home("user1", ".forward", f'"|while [ -e {wait} ]; do sleep 0.1; done"\n')
+    sandbox.write_home("user2", ".forward", '"|cat >got"\n')
+    try:
+        with sandbox.smtp() as client:
+            for _ in range(105):
+                client.sendmail("a@far.example", ["user1"], "Subject: slow\n\nslow\n")
+            sandbox.wait_log("forwarded as the user's .forward says", 105)
+            client.sendmail("a@far.example", ["user2"], "Subject: quick\n\nquick\n")
+        sandbox.wait_log(r"to=<user2@.*status=sent \(delivered to command")
+    finally:
+        wait.unlink()
+    sandbox.wait_log(r"to=<user1@.*status=sent \(delivered to command", 105)
+
+
 def test_a_command_may_send_mail(mail_system):
     mail_system.write_home("user1", ".forward", f'"|{mail_system.program("sendmail")} -i -f user1 user2"\n')
     mail_system.sendmail("payam", "user1", message="Subject: sent on\n\n")
