@@ -135,7 +135,7 @@ INTRO = """\
 
 Made by `make crash`; do not edit. The places that change files are found by recording runs, so a new one stands here
 after the next run, and until it does the crash tests fail. Each is struck by every fault that has an x, early, in the
-middle and late in the workload; the outcomes of the last run are in `build/crash-table.md`. What must hold after each:
+middle and late in the workload; those of the last run are in `crash-table.md` of the build directory. What must hold after each:
 [SPOOL.md](SPOOL.md), [TESTING.md](TESTING.md).
 """
 TITLES = {"spool": ("In the spool, one process", "function")}
