@@ -38,8 +38,8 @@ install: all
 fuzz: test-packages
 	tools/run-tests --build $(BUILD) --only fuzz --fuzz-seconds 60
 
-# Every place of the spool that changes files × every fault × three phases: build/crash-table.md, docs/CRASH-TABLE.md.
-crash: test-packages
+# Every place that changes files × every fault × three phases: build/crash-table.md, docs/CRASH-TABLE.md.
+crash: all test-packages
 	@test -e $(BUILD)/asan/build.ninja || meson setup $(BUILD)/asan -Dbuildtype=debug -Doptimization=1 \
 	  -Db_sanitize=address,undefined
 	ninja -C $(BUILD)/asan tests/crash/crash_spool

@@ -86,8 +86,8 @@ static enum note_kind examine(int dir, const char *name, struct dotlock_note *ou
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
 		st.st_nlink != 1 || file_read_all(fd, &text) < 0)
 		return NOTE_FOREIGN;
-	if (text.len == 0 && (st.st_mode & 07777) == LOCK_MODE)
-		return NOTE_OLD; /* killed before it changed the mailbox */
+	if ((st.st_mode & 07777) == LOCK_MODE && (text.len == 0 || text.at[text.len - 1] != '\n'))
+		return NOTE_OLD; /* killed while it wrote the note, before it changed the mailbox */
 	return note_parse(buf_slice(&text), out);
 }
 

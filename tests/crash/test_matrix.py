@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from daemon_driver import run_daemon
 from matrix import Matrix, differences, run_spool
 from support.system import build_dir
 
@@ -28,3 +29,13 @@ def test_every_place_of_the_spool():
     judge(matrix, "spool")
     assert len(matrix.sites) > 15
     assert not matrix.never_struck()
+
+
+def test_every_place_of_a_mail_system():
+    matrix = Matrix()
+    run_daemon(matrix, True, SEED, 2)
+    judge(matrix, "daemon")
+    roles = {site.who for site in matrix.sites}
+    assert {"queue", "local: worker", "postrider-drop", "newaliases"} <= roles
+    # A life may take another course than the recorded one; most do not.
+    assert len(matrix.never_struck()) < len(matrix.sites) / 4, matrix.never_struck()
