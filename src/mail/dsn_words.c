@@ -99,8 +99,8 @@ static const struct {
 		"the domain's administrator must mend it.", NULL },
 	{ ".4.6", "The message went in a circle: addresses are forwarded to each other. The recipient or "
 		"the postmaster who set that up must mend it.", NULL },
-	{ ".4.7", "It was tried for as long as this host keeps mail. The trouble is at the recipient's end "
-		"or in the network, not in your message. Send it again later, or try another way.", NULL },
+	{ ".4.7", "No attempt succeeded in the time there was. The trouble is at the recipient's end or in "
+		"the network, not in your message. Send it again later, or try another way.", NULL },
 	{ ".5.", "The mail systems did not understand each other, which is no fault of yours. Forward this "
 		"whole mail to your postmaster.",
 		"The mail systems did not understand each other. " GO_ON },

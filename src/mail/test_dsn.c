@@ -288,7 +288,7 @@ static void advises_by_status(void **state)
 		{ DSN_ACTION_FAILED, "4.2.2", "Status: 5.2.2\n", "mailbox is full. Send" },
 		{ DSN_ACTION_FAILED, "5.2.1", "Status: 5.2.1\n", "only its owner" },
 		{ DSN_ACTION_FAILED, "5.3.4", "Status: 5.3.4\n", "too large" },
-		{ DSN_ACTION_FAILED, "5.4.7", "Status: 5.4.7\n", "as long as this host keeps mail" },
+		{ DSN_ACTION_FAILED, "5.4.7", "Status: 5.4.7\n", "in the time there was" },
 		{ DSN_ACTION_FAILED, "5.6.7", "Status: 5.6.7\n", "letters beyond ASCII" },
 		{ DSN_ACTION_FAILED, "5.7.26", "Status: 5.7.26\n", "by its own rules" },
 		{ DSN_ACTION_FAILED, "", "Status: 5.0.0\n", "all that is known" },

@@ -70,8 +70,9 @@ static uint64_t lifetime_s(const struct message *m)
 	return message_reverse_path(m).len ? c->queue_lifetime : c->queue_bounce_lifetime;
 }
 
-/* Exponential, with a tenth of jitter so that what failed together does not come back together. What seems
- * too old is soon tried again, to be sure. */
+/* Exponential, with a tenth of jitter so that what failed together does not come back together; never longer
+ * than the mail would wait by itself at its age, so that attempts asked for by hand put nothing off. What
+ * seems too old is soon tried again, to be sure. */
 uint64_t age_retry_delay_us(const struct message *m, const struct recipient *r)
 {
 	const struct config *c = queue.rp->config;
@@ -80,7 +81,7 @@ uint64_t age_retry_delay_us(const struct message *m, const struct recipient *r)
 
 	for (uint32_t i = 1; i < attempts && delay_s < c->queue_retry_max; i++)
 		delay_s *= 2;
-	delay_s = MIN(delay_s, c->queue_retry_max);
+	delay_s = MIN(delay_s, MIN(c->queue_retry_max, c->queue_retry_min + message_age_s(m)));
 	return delay_s * 1000000 - delay_s * (queue_dice() % 100000);
 }
 
@@ -105,8 +106,11 @@ static void expire(struct message *m, struct recipient *r)
 {
 	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
 
-	buf_printf(&reason, "gave up after %u attempts in %" PRIu64 " seconds: %.*s", attempts_of(r),
-		message_age_s(m), SLICE_ARG(r->reason));
+	uint32_t attempts = attempts_of(r);
+	uint64_t age_s = message_age_s(m);
+
+	buf_printf(&reason, "gave up after %u attempt%s in %" PRIu64 " second%s: %.*s", attempts,
+		attempts == 1 ? "" : "s", age_s, age_s == 1 ? "" : "s", SLICE_ARG(r->reason));
 	recipient_set_outcome(r, SLICE("5.4.7"), buf_slice(&reason), r->remote);
 	queue.n_bounced++;
 	report_log(m, r, "expired", "returned to sender");

@@ -150,6 +150,26 @@ static void a_mailbox_served_before_the_rest_is_not_served_again(void **state)
 	rig_deinit(&rig);
 }
 
+/* Anybody may ask for attempts, as often as he likes. */
+static void attempts_asked_for_put_nothing_off(void **state)
+{
+	struct rig rig;
+	size_t n = 1;
+
+	(void)state;
+	rig_init(&rig, "retry_min = 1s\nretry_max = 1h\n");
+	rig.ends = later;
+	rig_start(&rig);
+	(void)rig_accept(&rig, &(struct rig_mail){ .from = "a@far.example", .to = { "old1@far.example" } });
+	for (; n < 8; n++) {
+		rig_wait(&rig, rig_logged(&rig, "status=deferred") >= n);
+		assert_int_equal(rig_act(&rig, QUEUE_ACT_FLUSH, 0), EX_OK);
+	}
+	/* Doubled eight times it would be minutes; the patience of rig_wait is shorter. */
+	rig_wait(&rig, rig_logged(&rig, "status=deferred") >= n + 1);
+	rig_deinit(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +177,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(new_mail_and_retries_take_turns),
 		cmocka_unit_test(what_rests_is_listed_kept_and_delivered),
 		cmocka_unit_test(a_mailbox_served_before_the_rest_is_not_served_again),
+		cmocka_unit_test(attempts_asked_for_put_nothing_off),
 	};
 	int status = rig_main(argc, argv);
 
