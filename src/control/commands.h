@@ -21,6 +21,8 @@ int command_trace(const struct paths *paths, int n_words, char **words);
 int command_spool(const struct paths *paths, int n_words, char **words);
 int command_aliases(const struct paths *paths, int n_words, char **words);
 
+/* Names the settings of the file that a reload cannot make take effect. */
+void configuration_tell_restarts(const struct paths *paths, const struct config *fresh);
 /* "postrider: ..." on standard error. */
 void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* On standard output, bytes that could command a terminal shown as '?'. */

@@ -21,27 +21,59 @@ static int config_check(const struct paths *paths, const char *name)
 	return EX_OK;
 }
 
-/* The file was edited and nobody reloaded: whoever asks for a value must not believe it is in effect. */
-static void compare_with_daemon(const struct paths *paths, const char *name, const char *value)
+/* What the running daemon has; into, emptied. False: it did not say. */
+static bool daemon_value(struct client *c, const char *name, struct buf *into)
 {
 	enum msg_type type = MSG_NONE;
 	union msg_any m;
-	struct client c;
-	int r = client_open_within(&c, paths->control_socket, DAEMON_PATIENCE_MS);
+	int r = CLIENT_SEND(c, SETTING_ASK, .request = 1, .name = slice_of(name));
 
-	if (r < 0)
+	if (r == 0)
+		r = client_flush(c);
+	if (r == 0)
+		r = client_receive(c, &type, &m);
+	if (r != 0 || type != MSG_REQUEST_DONE || m.REQUEST_DONE.exit_code != EX_OK)
+		return false;
+	buf_clear(into);
+	buf_append(into, m.REQUEST_DONE.text);
+	return true;
+}
+
+/* The file was edited and nobody reloaded: whoever asks for a value must not believe it is in effect. */
+static void compare_with_daemon(const struct paths *paths, const char *name, const char *value)
+{
+	auto_buf struct buf running = BUF_INIT(64 * 1024);
+	struct client c;
+
+	if (client_open_within(&c, paths->control_socket, DAEMON_PATIENCE_MS) < 0)
 		return; /* none runs, or it is busy: the file is what counts */
-	r = CLIENT_SEND(&c, SETTING_ASK, .request = 1, .name = slice_of(name));
-	if (r == 0)
-		r = client_flush(&c);
-	if (r == 0)
-		r = client_receive(&c, &type, &m);
-	if (r == 0 && type == MSG_REQUEST_DONE && m.REQUEST_DONE.exit_code == EX_OK &&
-		!slice_eq(m.REQUEST_DONE.text, slice_of(value)))
+	if (daemon_value(&c, name, &running) && !slice_eq(buf_slice(&running), slice_of(value)))
 		complain("the running daemon uses \"%.*s\"; `postrider reload` (or, for settings that need "
-			 "it, a "
-			 "restart) makes the file's value take effect",
-			SLICE_ARG(m.REQUEST_DONE.text));
+			 "it, a restart) makes the file's value take effect",
+			SLICE_ARG(buf_slice(&running)));
+	client_close(&c);
+}
+
+void configuration_tell_restarts(const struct paths *paths, const struct config *fresh)
+{
+	auto_buf struct buf running = BUF_INIT(64 * 1024);
+	struct client c;
+	char name[64];
+
+	if (client_open_within(&c, paths->control_socket, DAEMON_PATIENCE_MS) < 0)
+		return; /* its log says it too */
+	for (size_t i = 0; i < n_settings; i++) {
+		const struct setting *s = &settings[i];
+		auto_free char *value = setting_value_text(fresh, s);
+		if (s->can_reload)
+			continue;
+		(void)snprintf(name, sizeof(name), "%s.%s", s->section, s->name);
+		if (!daemon_value(&c, name, &running))
+			break;
+		if (!slice_eq(buf_slice(&running), slice_of(value)))
+			complain("%s stays \"%.*s\" until postriderd is restarted", name,
+				SLICE_ARG(buf_slice(&running)));
+	}
 	client_close(&c);
 }
 

@@ -154,9 +154,13 @@ int command_reload(const struct paths *paths, int n_words, char **words)
 		complain("nothing was reloaded: mend the lines above; the running configuration stays");
 		return EX_CONFIG;
 	}
-	config_free(&c);
 	process = daemon_process(paths, &status);
-	return process < 0 ? status : daemon_signal(paths, process, SIGHUP);
+	if (process >= 0)
+		status = daemon_signal(paths, process, SIGHUP);
+	if (status == EX_OK)
+		configuration_tell_restarts(paths, c);
+	config_free(&c);
+	return status;
 }
 
 int command_stop(const struct paths *paths, int n_words, char **words)

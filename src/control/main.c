@@ -33,8 +33,8 @@ static void print_usage(FILE *to)
 {
 	(void)fputs("usage: postrider COMMAND\n", to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		(void)fprintf(
-			to, "  %s %s\n        %s\n", commands[i].name, commands[i].words, commands[i].help);
+		(void)fprintf(to, "  %s%s%s\n        %s\n", commands[i].name, *commands[i].words ? " " : "",
+			commands[i].words, commands[i].help);
 	(void)fputs("see postrider(8)\n", to);
 }
 
@@ -51,16 +51,28 @@ void complain(const char *fmt, ...)
 
 void print_safely(struct slice text)
 {
-	for (size_t i = 0; i < text.len; i++)
-		(void)putchar((unsigned char)text.at[i] < ' ' || text.at[i] == 0x7f ? '?' : text.at[i]);
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i] == '\t' ? ' ' : text.at[i]; /* folded header fields have them */
+		(void)putchar((unsigned char)c < ' ' || c == 0x7f ? '?' : c);
+	}
+}
+
+static void print_command_usage(FILE *to, const struct command *c)
+{
+	(void)fprintf(to, "usage: postrider %s%s%s\n", c->name, *c->words ? " " : "", c->words);
 }
 
 static int run(const struct command *c, const struct paths *paths, int n_words, char **words)
 {
-	int status = c->run(paths, n_words, words);
+	bool is_help = n_words > 0 && strcmp(words[n_words - 1], "--help") == 0;
+	int status = is_help ? EX_OK : c->run(paths, n_words, words);
 
+	if (is_help) {
+		print_command_usage(stdout, c);
+		(void)printf("  %s\n", c->help);
+	}
 	if (status == EX_USAGE)
-		(void)fprintf(stderr, "usage: postrider %s %s\n", c->name, c->words);
+		print_command_usage(stderr, c);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		complain("cannot write: %s", strerror(errno));
 		return status == EX_OK ? EX_IOERR : status;

@@ -160,21 +160,40 @@ static bool set_flag(struct queue_command *q, const struct verb *v, const char *
 	return false;
 }
 
-/* EX_OK, EX_USAGE, or EX_DATAERR after a complaint. */
-static int set_value(struct queue_command *q, const struct verb *v, const char *name, const char *value)
+static bool takes_value(const struct verb *v, const char *name)
 {
-	if (v->takes & FILTERS && queue_filter_has(slice_of(name)))
+	return (v->takes & FILTERS && queue_filter_has(slice_of(name))) ||
+		(v->takes & GROUPS && strcmp(name, "by") == 0) ||
+		(v->takes & MOVES && (strcmp(name, "to-host") == 0 || strcmp(name, "to-address") == 0));
+}
+
+static int no_such_option(const struct verb *v, const char *option)
+{
+	static const struct {
+		unsigned takes;
+		const char *options;
+	} rows[] = { { FILTERS, " --from --to --domain --reason --status --older" }, { GROUPS, " --by" },
+		{ MOVES, " --to-host --to-address" }, { ALL, " --all --yes" } };
+	auto_buf struct buf options = BUF_INIT(256);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (v->takes & rows[i].takes)
+			buf_append(&options, slice_of(rows[i].options));
+	if (!(v->takes & CONTENT))
+		buf_append(&options, SLICE(" --json"));
+	complain("%s: no such option; queue %s takes ids%s%.*s", option, v->name, options.len ? " and" : "",
+		SLICE_ARG(buf_slice(&options)));
+	return EX_USAGE;
+}
+
+/* Of an option that takes one. EX_OK, or EX_DATAERR after a complaint. */
+static int set_value(struct queue_command *q, const char *name, const char *value)
+{
+	if (queue_filter_has(slice_of(name)))
 		return set_filter(q, name, value) ? EX_OK : EX_DATAERR;
-	if (v->takes & GROUPS && strcmp(name, "by") == 0)
+	if (strcmp(name, "by") == 0)
 		return set_by(q, value) ? EX_OK : EX_DATAERR;
-	if (!(v->takes & MOVES))
-		return EX_USAGE;
-	if (strcmp(name, "to-host") == 0)
-		q->to_host = value;
-	else if (strcmp(name, "to-address") == 0)
-		q->to_address = value;
-	else
-		return EX_USAGE;
+	*(strcmp(name, "to-host") == 0 ? &q->to_host : &q->to_address) = value;
 	return EX_OK;
 }
 
@@ -185,13 +204,16 @@ static int take_option(struct queue_command *q, const struct verb *v, int n, cha
 
 	if (set_flag(q, v, name))
 		return EX_OK;
-	if (equals) {
+	if (equals)
 		*equals = '\0';
-		return set_value(q, v, name, equals + 1);
-	}
-	if (*at + 1 >= n)
-		return EX_USAGE;
-	return set_value(q, v, name, words[++*at]);
+	if (!takes_value(v, name))
+		return no_such_option(v, words[*at]);
+	if (equals)
+		return set_value(q, name, equals + 1);
+	if (*at + 1 < n)
+		return set_value(q, name, words[++*at]);
+	complain("--%s needs a value", name);
+	return EX_USAGE;
 }
 
 /* Options may stand anywhere; ids are moved to the front of words. */
@@ -206,17 +228,34 @@ static int take_words(struct queue_command *q, const struct verb *v, int n, char
 		else if (strncmp(words[i], "--", 2) == 0)
 			status = take_option(q, v, n, words, &i);
 		else if (words[i][0] == '-')
-			status = EX_USAGE;
+			status = no_such_option(v, words[i]);
 		else
 			q->ids[q->n_ids++] = words[i];
 	}
 	return status;
 }
 
-/* Which mail is meant must be plain. */
-static int check(const struct queue_command *q, const struct verb *v)
+/* Which mail is meant must be plain. NULL: it is. */
+static const char *wrong_choice(const struct queue_command *q, const struct verb *v)
 {
 	bool is_open = queue_command_is_open(q);
+
+	if (v->takes & IDS_NEEDED && is_open)
+		return "needs queue ids; `mailq` shows them";
+	if (v->takes & MOVES && !q->to_host == !q->to_address)
+		return "needs one of --to-host and --to-address";
+	if (q->all && !is_open)
+		return "takes --all or single messages, not both";
+	if (q->by && !is_open)
+		return "counts with --by what filters let through, not single messages";
+	/* Another attempt for all harms nobody. */
+	if (v->takes & ALL && is_open && !q->filter.len && !q->all && strcmp(v->name, "retry") != 0)
+		return "needs queue ids, a filter such as --from, or --all";
+	return NULL;
+}
+
+static int check(const struct queue_command *q, const struct verb *v)
+{
 	uint64_t id;
 
 	for (int i = 0; i < q->n_ids; i++) {
@@ -224,20 +263,11 @@ static int check(const struct queue_command *q, const struct verb *v)
 		if (!id_from_word(q->ids[i], &id, &status))
 			return status;
 	}
-	if (v->takes & IDS_NEEDED && is_open)
-		return EX_USAGE;
-	if (v->takes & MOVES && !q->to_host == !q->to_address)
-		return EX_USAGE;
-	if (q->all && !is_open) {
-		complain("--all and single messages are two wishes; which of them?");
-		return EX_USAGE;
-	}
-	if (q->by && !is_open)
-		return EX_USAGE;
-	/* Another attempt for all harms nobody. */
-	if (v->takes & ALL && is_open && !q->filter.len && !q->all && strcmp(v->name, "retry") != 0)
-		return EX_USAGE;
-	return EX_OK;
+	const char *wrong = wrong_choice(q, v);
+	if (!wrong)
+		return EX_OK;
+	complain("queue %s %s", v->name, wrong);
+	return EX_USAGE;
 }
 
 int command_queue(const struct paths *paths, int n_words, char **words)
@@ -249,6 +279,8 @@ int command_queue(const struct paths *paths, int n_words, char **words)
 	for (size_t i = 0; n_words > 0 && i < ARRAY_LEN(verbs); i++)
 		if (strcmp(words[0], verbs[i].name) == 0)
 			v = &verbs[i];
+	if (!v && n_words > 0)
+		complain("queue %s: no such command", words[0]);
 	if (v) {
 		q.verb = v->name;
 		status = take_words(&q, v, n_words - 1, words + 1);

@@ -12,6 +12,14 @@ enum stage { TRIED, ANY, HELD, ACTIVE, NEW };
 #define USER "the recipient's mailbox on this host"
 #define SETUP "this host's configuration"
 #define WAIT "Nothing; it is tried again by itself. `postrider queue retry ID` tries now."
+#define REACH                                                                                                \
+	"Check with `nc -v HOST 25` from here, with the host that the reason names. If that is relay.host, " \
+	"mend it or the setting. If no host at all can be reached, the provider blocks port 25: set "        \
+	"relay.host to the provider's mail host."
+#define COMMAND                                                                                              \
+	"The command that an alias or .forward gives the mail to failed.", "that command, on this host",     \
+		"Try it by hand as the user whose mail it is (local.command_user for an alias), or change "  \
+		"the alias or .forward; `postrider queue retry ID` tries again."
 
 static const struct row {
 	enum stage stage;
@@ -30,15 +38,8 @@ static const struct row {
 			"If this lasts, look at `postrider status`: are deliveries paused, do all processes "
 			"run?" } },
 	{ TRIED, "4.4.1", "*refused*",
-		{ "The other host does not take connections for mail.", REMOTE,
-			"Check with `nc -v HOST 25` from here. If no host at all can be reached, the "
-			"provider of this "
-			"host blocks port 25: set relay.host." } },
-	{ TRIED, "4.4.1", "*timed out*",
-		{ "The other host does not answer.", REMOTE,
-			"Check with `nc -v HOST 25` from here. If no host at all can be reached, the "
-			"provider of this "
-			"host blocks port 25: set relay.host." } },
+		{ "The other host does not take connections for mail.", REMOTE, REACH } },
+	{ TRIED, "4.4.1", "*timed out*", { "The other host does not answer.", REMOTE, REACH } },
 	{ TRIED, "4.4.1", "*unreachable*",
 		{ "There is no way through the network to the other host.",
 			"this host's network, or the other's",
@@ -76,6 +77,10 @@ static const struct row {
 		{ "This host cannot serve this kind of recipient.", SETUP,
 			"See what the reason names; `postrider queue move ID --to-address ADDRESS` sends it "
 			"elsewhere." } },
+	{ TRIED, "4.3.5", "the list *",
+		{ "The file of a mailing list (:include:) cannot be used.", SETUP,
+			"Mend the file that the reason names, or take it out of the alias or .forward that "
+			"includes it; `newaliases` names the line." } },
 	{ TRIED, "4.3.5", NULL,
 		{ "The configuration leads nowhere.", SETUP,
 			"Check relay.host and what the reason names: `postrider config check`, `postrider "
@@ -96,6 +101,8 @@ static const struct row {
 	{ TRIED, "4.3.0", "*disk*",
 		{ "The spool could not be read or written.", DISK,
 			"Look for errors of the disk in the kernel's log, and at `postrider status`." } },
+	{ TRIED, "4.3.0", "the command *", { COMMAND } },
+	{ TRIED, "4.3.0", "*of the command)*", { COMMAND } },
 	{ TRIED, "4.3.0", NULL,
 		{ "Something on the way failed for the moment.",
 			"this host, when the reason names no other one",

@@ -53,7 +53,8 @@ def test_mistakes_are_told(stopped, words, status, said):
 def test_help_lists_every_command(stopped):
     text = stopped.postrider("--help").stdout
     for word in ["status", "reload", "stop", "setup", "config", "queue", "aliases"]:
-        assert f"\n  {word} " in text
+        assert re.search(rf"^  {word}\b(?!.* $)", text, re.M)
+    assert stopped.postrider("queue", "list", "--help").stdout.startswith("usage: postrider queue list|")
     assert stopped.postrider("--version").stdout.startswith("postrider ")
 
 
@@ -105,6 +106,12 @@ def test_reload_takes_effect(sandbox):
             return client.esmtp_features["size"]
 
     wait_for(lambda: size_offered() == "2000", "the new size in EHLO")
+
+
+def test_reload_names_what_needs_a_restart(sandbox):
+    assert sandbox.postrider("reload").stderr == ""
+    sandbox.configure({"smtp.port": "26", "smtp.processes": "3", "message.max_size": "2000"})
+    assert sandbox.postrider("reload").stderr == 'postrider: smtp.processes stays "1" until postriderd is restarted\n'
 
 
 def test_reload_with_mistakes_changes_nothing(sandbox):
