@@ -131,8 +131,8 @@ static bool setting_assign(
 			return false;
 		}
 		if (number < s->min || number > s->max) {
-			(void)snprintf(why, why_size, "must be from %" PRIu64 " to %" PRIu64 ", not %" PRIu64,
-				s->min, s->max, number);
+			(void)snprintf(why, why_size, "must be from %" PRIu64 " to %" PRIu64 "%s, not %.*s",
+				s->min, s->max, s->type == SETTING_TIME ? " seconds" : "", SLICE_ARG(value));
 			return false;
 		}
 		*(uint64_t *)setting_field(c, s) = number;
@@ -244,6 +244,54 @@ static void parse_section(struct parser *p, struct slice line)
 			SLICE_ARG(p->section));
 }
 
+/* What Postfix calls a setting. */
+static const char *name_from_postfix(struct slice name)
+{
+	static const struct {
+		const char *theirs, *ours;
+	} rows[] = {
+		{ "alias_database", "file in [aliases]" },
+		{ "alias_maps", "file in [aliases]" },
+		{ "bounce_queue_lifetime", "bounce_lifetime in [queue]" },
+		{ "home_mailbox", "home_mailbox in [local]" },
+		{ "inet_interfaces", "listen in [smtpd]" },
+		{ "mail_spool_directory", "mail_dir in [local]" },
+		{ "mailbox_command", "mailbox_command in [local]" },
+		{ "maximal_backoff_time", "retry_max in [queue]" },
+		{ "maximal_queue_lifetime", "lifetime in [queue]" },
+		{ "message_size_limit", "max_size in [message]" },
+		{ "minimal_backoff_time", "retry_min in [queue]" },
+		{ "mydestination", "local_domains in [main]" },
+		{ "mydomain", "origin in [main]" },
+		{ "myhostname", "host_name in [main]" },
+		{ "mynetworks", "trusted_networks in [smtpd]" },
+		{ "myorigin", "origin in [main]" },
+		{ "recipient_delimiter", "delimiter in [aliases]" },
+		{ "relayhost", "host in [relay]" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (slice_eq(name, slice_of(rows[i].theirs)))
+			return rows[i].ours;
+	return NULL;
+}
+
+static void complain_unknown(struct parser *p, struct slice name)
+{
+	const char *ours = name_from_postfix(name);
+	const struct setting *near = setting_nearest(p->section, name);
+
+	if (ours)
+		complain(p, "unknown setting %.*s in [%.*s]; Postfix's %.*s is %s here", SLICE_ARG(name),
+			SLICE_ARG(p->section), SLICE_ARG(name), ours);
+	else if (near)
+		complain(p, "unknown setting %.*s in [%.*s]; did you mean %s in [%s]?", SLICE_ARG(name),
+			SLICE_ARG(p->section), near->name, near->section);
+	else
+		complain(p, "unknown setting %.*s in [%.*s]; `postrider config list` shows all",
+			SLICE_ARG(name), SLICE_ARG(p->section));
+}
+
 static void parse_setting(struct parser *p, struct slice line)
 {
 	struct slice name, value = line;
@@ -262,18 +310,14 @@ static void parse_setting(struct parser *p, struct slice line)
 		if (!slice_eq(name, slice_of(s->name)) || !slice_eq(p->section, slice_of(s->section)))
 			continue;
 		if (p->seen[i])
-			complain(p, "%s.%s is set twice", s->section, s->name);
+			complain(p, "%s.%s is set twice; line %u was the first", s->section, s->name,
+				p->seen[i]);
 		else if (!setting_assign(p->config, s, value, why, sizeof(why)))
 			complain(p, "%s.%s %s", s->section, s->name, why);
 		p->seen[i] = p->line;
 		return;
 	}
-	const struct setting *near = setting_nearest(p->section, name);
-	if (near)
-		complain(p, "unknown setting %.*s in [%.*s]; did you mean %s in [%s]?", SLICE_ARG(name),
-			SLICE_ARG(p->section), near->name, near->section);
-	else
-		complain(p, "unknown setting %.*s in [%.*s]", SLICE_ARG(name), SLICE_ARG(p->section));
+	complain_unknown(p, name);
 }
 
 static unsigned line_of(const struct parser *p, size_t field)
