@@ -3,6 +3,7 @@
 #include "sendmail/newaliases.h"
 #include "config/config.h"
 #include "table/alias_install.h"
+#include <sys/stat.h>
 #include <sysexits.h>
 
 static void print_problem(const struct alias_problem *p, void *user)
@@ -13,6 +14,15 @@ static void print_problem(const struct alias_problem *p, void *user)
 		(void)fprintf(stderr, "%s:%zu: %.*s\n", file, p->line, SLICE_ARG(p->text));
 	else
 		(void)fprintf(stderr, "%s: %.*s\n", file, SLICE_ARG(p->text));
+}
+
+/* Who writes there gets root's mail, and runs commands. */
+static void complain_of_writers(const char *source)
+{
+	struct stat st;
+
+	if (stat(source, &st) == 0 && st.st_mode & S_IWOTH)
+		(void)fprintf(stderr, "%s: may be written by everybody: chmod o-w\n", source);
 }
 
 static bool is_permission(int error)
@@ -66,6 +76,8 @@ static int run(const struct config *config, bool verbose, const char *file)
 	}
 	in.user = in.places.source;
 	status = finish(&in, alias_install(&in, &result), &result);
+	if (status == EX_OK)
+		complain_of_writers(in.places.source);
 	if (status == EX_OK && verbose)
 		printf("%s: %zu aliases, longest %zu bytes, %zu bytes total\n", in.places.source,
 			result.summary.n_entries, result.summary.longest, result.summary.total);

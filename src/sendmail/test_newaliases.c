@@ -152,6 +152,17 @@ static void complaints(void **state)
 	}
 }
 
+static void a_source_that_everybody_may_write(void **state)
+{
+	auto_buf struct buf out = BUF_INIT(65536), err = BUF_INIT(65536);
+
+	(void)state;
+	write_file(paths.aliases_file, "postmaster: root\n");
+	assert_int_equal(chmod(paths.aliases_file, 0666), 0);
+	assert_int_equal(run(false, NULL, &out, &err), EX_OK);
+	assert_line(&err, paths.aliases_file, ": may be written by everybody: chmod o-w\n");
+}
+
 static void failures(void **state)
 {
 	auto_buf struct buf out = BUF_INIT(65536), err = BUF_INIT(65536);
@@ -210,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(silent_success, setup, teardown),
 		cmocka_unit_test_setup_teardown(complaints, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_source_that_everybody_may_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(ordinary_user, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_file, setup, teardown),

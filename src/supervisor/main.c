@@ -56,6 +56,10 @@ int main(int argc, char **argv)
 				return 66;
 		} else {
 			bool help = strcmp(argv[i], "--help") == 0;
+			if (!help)
+				(void)fprintf(stderr, "postriderd: %s: %s\n", argv[i],
+					strcmp(argv[i], "--sandbox") == 0 ? "needs a directory"
+									  : "no such option");
 			(void)fputs(usage, help ? stdout : stderr);
 			return help ? 0 : 64;
 		}

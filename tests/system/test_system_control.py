@@ -50,6 +50,15 @@ def test_mistakes_are_told(stopped, words, status, said):
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("words, said", [
+    (["-x"], "-x: no such option"),
+    (["--sandbox"], "--sandbox: needs a directory"),
+])
+def test_a_mistyped_start_is_told(stopped, words, said):
+    done = stopped.run("root", [stopped.program("postriderd"), *words], check=False)
+    assert done.returncode == 64 and done.stderr.startswith(f"postriderd: {said}\nusage: ")
+
+
 def test_help_lists_every_command(stopped):
     text = stopped.postrider("--help").stdout
     for word in ["status", "reload", "stop", "setup", "config", "queue", "aliases"]:
