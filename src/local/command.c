@@ -10,7 +10,8 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#define OUTPUT_KEPT 4096 /* of what it prints; the rest is read and dropped */
+#define OUTPUT_KEPT 4096       /* of what it prints; the rest is read and dropped */
+#define PIPE_BYTES (64 * 1024) /* that a pipe can hold, see pipe(7) */
 #define WORDS_MAX 200
 #define SHELL "/bin/sh"
 
@@ -102,19 +103,23 @@ static void close_all(struct command *c)
 		close_handle((uv_handle_t *)&c->process);
 }
 
-/* What stands in the pipe now, without waiting for what a background process may still print. */
+/* What stands in the pipe now, without waiting for what a background process may still print; one that prints
+ * as fast as we read is not followed. */
 static void read_rest(struct command *c)
 {
+	size_t left = PIPE_BYTES;
 	uv_os_fd_t fd;
 	ssize_t n;
 
 	if (uv_is_closing((uv_handle_t *)&c->out) || uv_fileno((uv_handle_t *)&c->out, &fd) != 0)
 		return;
-	while ((n = read(fd, c->dropped, sizeof(c->dropped))) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
+	while (left && ((n = read(fd, c->dropped, sizeof(c->dropped))) > 0 || (n < 0 && errno == EINTR)))
+		if (n > 0) {
+			left -= MIN(left, (size_t)n);
 			buf_append(&c->output,
 				slice_first((struct slice){ c->dropped, (size_t)n },
 					OUTPUT_KEPT - c->output.len));
+		}
 }
 
 static void on_ended(uv_process_t *process, int64_t status, int signal_number)

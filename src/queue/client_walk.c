@@ -171,12 +171,26 @@ static void on_idle(uv_idle_t *handle)
 	(void)handle; /* that it is active keeps the loop from sleeping */
 }
 
+/* What has no room waits for its client. One that reads at once would leave nothing for the loop to wait for:
+ * true, go on. */
+static bool wait_for_room(uv_loop_t *loop)
+{
+	if (list_empty(&walks))
+		return false;
+	channel_flush_dirty(loop);
+	list_for_each (node, &walks) {
+		const struct walk *w = CONTAINER_OF(node, struct walk, in_walks);
+		if (walk_has_room(w) && !w->n_pending)
+			return true;
+	}
+	return false;
+}
+
 static void on_turn(uv_check_t *check)
 {
 	size_t n = 0;
 	bool is_busy = false;
 
-	(void)check;
 	list_for_each (node, &walks)
 		n++;
 	list_for_each_safe (node, &walks) {
@@ -184,7 +198,7 @@ static void on_turn(uv_check_t *check)
 		w->budget = MAX(STEPS_PER_TURN / n, (size_t)STEPS_MIN);
 		is_busy |= walk_some(w);
 	}
-	if (is_busy)
+	if (is_busy || wait_for_room(check->loop))
 		(void)uv_idle_start(&busy, on_idle);
 	else
 		(void)uv_idle_stop(&busy);

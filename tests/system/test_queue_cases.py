@@ -109,3 +109,12 @@ def test_mail_at_rest_keeps_all_it_knows_over_a_restart(postrider_with):
         wait_empty(system)
     got = sorted(path for message in elsewhere.messages for path in message.recipients)
     assert got == sorted(f"{kind}{n}@far.example" for n in range(6) for kind in ["late", "soon"])
+
+
+def test_a_long_list_does_not_stop_in_the_middle(sandbox):
+    """A client that reads at once, while nothing else happens in the queue."""
+    n = 90000
+    to = ",\n ".join(f"u{i}@far.example" for i in range(n))
+    sandbox.sendmail("user1", "-t", message=f"To: {to}\nSubject: many\n\nmany\n")
+    sandbox.wait_log("far.example is held off")
+    assert sandbox.mailq().count("@far.example") >= n
