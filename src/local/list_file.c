@@ -17,6 +17,7 @@ struct reading {
 	struct forward *out;
 	size_t cap, depth;
 	size_t n_refused;
+	size_t n_bytes; /* of all lists so far: they may include each other many times */
 };
 
 static bool fail(struct reading *r, const char *path, const char *why)
@@ -34,7 +35,7 @@ static const char *why_unsafe(const struct reading *r, const struct stat *st)
 		return "it belongs to another user than the list that includes it";
 	if (st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && st->st_gid != r->private_gid))
 		return "it may be written by others: chmod go-w";
-	return st->st_size > LIST_BYTES_MAX ? "it is too large" : NULL;
+	return (uint64_t)st->st_size > LIST_BYTES_MAX - r->n_bytes ? "it is too large" : NULL;
 }
 
 static bool read_whole(struct reading *r, const char *path, struct buf *text)
@@ -53,6 +54,7 @@ static bool read_whole(struct reading *r, const char *path, struct buf *text)
 	if (why)
 		return fail(r, path, why);
 	error = file_read_all(fd, text);
+	r->n_bytes = MIN(r->n_bytes + text->len, (size_t)LIST_BYTES_MAX);
 	return error == 0 || fail(r, path, strerror(-error));
 }
 

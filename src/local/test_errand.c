@@ -398,6 +398,32 @@ static void lists_in_circles_end(void **state)
 	stop();
 }
 
+/* Each of nine lists names the next eight times: 16 million lists, if all were read. */
+static void lists_that_multiply_end(void **state)
+{
+	enum { LEVELS = 9, TIMES = 8 };
+	auto_buf struct buf text = BUF_INIT(20000);
+	const struct rig_answer *a;
+	char name[40], forward[300];
+
+	(void)state;
+	start("");
+	for (int level = 0; level < LEVELS; level++) {
+		buf_clear(&text);
+		for (int i = 0; i < TIMES && level + 1 < LEVELS; i++)
+			buf_printf(&text, ":include:%s%d\n# %01000d\n", rig_path(&rig, "home/u0/list"),
+				level + 1, 0);
+		buf_append_str(&text, "# nobody\n");
+		(void)snprintf(name, sizeof(name), "home/u0/list%d", level);
+		rig_write(&rig, name, buf_slice(&text));
+	}
+	(void)snprintf(forward, sizeof(forward), ":include:%s\n", rig_path(&rig, "home/u0/list0"));
+	a = deliver_item(1, forward);
+	assert_int_equal(a->outcome, JOB_DEFERRED);
+	assert_non_null(strstr(a->reason, "too large"));
+	stop();
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +439,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_mailbox_command_takes_the_place_of_the_mailbox),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(lists_in_circles_end),
+		cmocka_unit_test(lists_that_multiply_end),
 	};
 	int role = rig_main(argc, argv);
 
