@@ -156,7 +156,7 @@ class Mailboxes:
         """Octets in all mailboxes, and when the last of them was written."""
         octets, newest = 0, 0.0
         for entry in os.scandir(self.peer.dir / "mail"):
-            if not entry.name.endswith(".lock"):
+            if ".lock" not in entry.name:
                 try:
                     st = entry.stat()
                 except FileNotFoundError:

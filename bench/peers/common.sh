@@ -35,7 +35,7 @@ peer_main() {
 	resume) inside resume ;;
 	cpu) peer_cpu ;;
 	pss) peer_pss ;;
-	delivered) mailboxes -exec cat {} + | grep -c '^From ' || true ;; # grep says "no" to none
+	delivered) mailboxes -exec cat {} + 2>/dev/null | grep -c '^From ' || true ;; # grep says "no" to none
 	version) peer_version ;;
 	*) echo "$0: unknown verb: $verb" >&2; exit 64 ;;
 	esac
@@ -150,7 +150,7 @@ root_users() {
 
 # Counters.
 
-mailboxes() { find "$mail" -type f ! -name '*.lock' "$@"; }
+mailboxes() { find "$mail" -type f ! -name '*.lock*' "$@"; } # Exim's lock files have more behind it
 
 empty_mailboxes() { mailboxes -exec truncate -s 0 {} +; }
 

@@ -6,6 +6,7 @@ from driver.samples import Metric
 
 TITLE = "mailq"
 SERVERS = ["postfix", "exim", "postrider"]
+IS_ONE_ROUND = True  # of filling; the listings take turns in it
 METRICS = [
     Metric("whole_s", "s for all", ("postfix", "exim")),
     Metric("first_ms", "ms to the first message", ("postfix", "exim")),
@@ -28,7 +29,7 @@ def run(bench):
             for peer in active:
                 result = peer.load(50, None, *FAR, messages=wanted - depth[peer.name])
                 depth[peer.name], trouble[peer.name] = wanted, load_trouble(result)
-            for n in bench.rounds:
+            for n in range(bench.args.rounds):
                 for peer in bench.turns(active, n):
                     metrics, lines, _ = list_queue(peer)
                     metrics.update(lines=lines, pss_mb=(peer.pss_kb() or 0) / 1024)

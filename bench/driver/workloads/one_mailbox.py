@@ -13,11 +13,14 @@ METRICS = [
     Metric("calls", "system calls per message"),
     Metric("per_sync", "messages per sync"),
 ]
-NOTE = """All mail goes to one user. Exim is measured in the first round."""
+NOTE = """All mail goes to one user. Exim is measured in the first round, for a fifth of the time, because a minute would pass
+before the rest is delivered."""
 
 
 def run(bench):
     with bench.serving("deliver", SERVERS) as peers:
         for n in bench.rounds:
             for peer in bench.turns(first_round_only(peers, n, "exim"), n):
-                measure(bench, peer, "50 sessions", n, 50, destination=Mailboxes(peer), options=("-u", "1"))
+                seconds = bench.seconds / (5 if peer.name == "exim" else 1)
+                measure(bench, peer, "50 sessions", n, 50, destination=Mailboxes(peer), options=("-u", "1"),
+                        seconds=seconds)
