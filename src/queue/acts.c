@@ -170,7 +170,7 @@ static void on_flags_recorded(void *user, int result)
 		flags_undo(a, m);
 	act_done(a, result);
 	if (m && !(m->flags & SPOOL_FLAG_HELD))
-		queue_kick(m, true); /* released; or its hold failed */
+		queue_kick(m, 0); /* released; or its hold failed */
 }
 
 /* What is under way goes on; a release delivers when it is on disk, a hold stops deliveries at once. */
@@ -258,7 +258,7 @@ static void try_now(struct message *m, const struct ordered *o)
 
 	if (why_not && o->walk)
 		return; /* of many: those that may */
-	queue_kick(m, !o->walk);
+	queue_kick(m, o->walk ? o->walk->started_us : 0);
 	answer(o, m->entry.id, why_not ? EX_TEMPFAIL : EX_OK, why_not ? why_not : "");
 }
 

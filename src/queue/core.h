@@ -43,8 +43,9 @@ void queue_accepted(struct message *m);
  * and sets the time of its next attempt. m may be gone afterwards, its recipients too. */
 void queue_settle(struct message *m);
 /* Recipients that wait (for a time, or because mail was held or paused) are tried now; destinations they wait
- * for are probed now, is_first: by this mail. */
-void queue_kick(struct message *m, bool is_first);
+ * for are probed now. flush: 0: by this mail; else the time (us) at which the flush of many began that m is
+ * one of: it has each destination probed once, however many turns of the loop it takes. */
+void queue_kick(struct message *m, uint64_t flush);
 /* The recipient waits for that destination: it does not any more. False: it does not wait for it. Follow with
  * queue_go_on(). */
 bool message_unpark(struct message *m, uint32_t rcpt, uint32_t destination);
@@ -123,9 +124,9 @@ void scheduler_reload(void);
 void scheduler_add(struct message *m, struct recipient *r);
 void scheduler_forget(struct message *m); /* deliveries that have not started */
 void scheduler_pump(void);		  /* starts what may start */
-/* Recipients that wait for a destination (struct recipient.waits_for). lift: it is probed now, is_first: by
- * that recipient. */
-void scheduler_lift(uint32_t destination, uint64_t id, uint32_t rcpt, bool is_first);
+/* Recipients that wait for a destination (struct recipient.waits_for). lift: it is probed now, by that
+ * recipient or once for a flush, as with queue_kick(). */
+void scheduler_lift(uint32_t destination, uint64_t id, uint32_t rcpt, uint64_t flush);
 uint32_t scheduler_probes(uint32_t destination);	/* that failed in a row */
 uint64_t scheduler_next_probe_us(uint32_t destination); /* queue_now_us() then */
 void scheduler_describe(struct buf *out);		/* lines for `postrider status` */

@@ -42,9 +42,9 @@ struct destination {
 	struct heap_node wake; /* monotonic ms: the next probe, or when the rate allows more */
 	struct parked *parked; /* a ring, the oldest first */
 	size_t parked_at, n_parked, parked_cap;
-	struct list in_refill; /* open, and somebody waits for it */
-	uint64_t held_since_ms;
-	char *trouble, *trouble_status; /* what the last probe met */
+	struct list in_refill;		   /* open, and somebody waits for it */
+	uint64_t held_since_ms, lifted_by; /* lifted_by: the last flush that had it probed */
+	char *trouble, *trouble_status;	   /* what the last probe met */
 };
 
 typedef void (*destination_woken)(struct destination *d);

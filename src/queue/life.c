@@ -93,7 +93,7 @@ void queue_accepted(struct message *m)
 		SLICE_ARG(message_reverse_path(m)), m->entry.content_bytes, m->n_rcpts);
 	if (queue_is_idle_for(m) || !has_room())
 		spool_content_forget(queue.spool, &m->entry); /* nobody will read it soon */
-	queue_kick(m, false);
+	queue_kick(m, m->arrival_us);
 }
 
 /* ---- turns ---- */
@@ -133,7 +133,7 @@ static void recipients_go_on(struct message *m, bool is_kicked)
 }
 
 /* Those that wait for destinations come back with them, which are probed now. True when others wait too. */
-static bool lift_hold_offs(struct message *m, bool is_first)
+static bool lift_hold_offs(struct message *m, uint64_t flush)
 {
 	struct recipient_cursor c = message_cursor(m);
 	struct recipient_view v;
@@ -143,14 +143,14 @@ static bool lift_hold_offs(struct message *m, bool is_first)
 		if (v.stage == STAGE_NEW || (v.stage == STAGE_WAITING && !v.waits_for))
 			has_others = true;
 		else if (v.stage == STAGE_WAITING)
-			scheduler_lift(v.waits_for, m->entry.id, c.next - 1, is_first);
+			scheduler_lift(v.waits_for, m->entry.id, c.next - 1, flush);
 	}
 	return has_others;
 }
 
-void queue_kick(struct message *m, bool is_first)
+void queue_kick(struct message *m, uint64_t flush)
 {
-	if (queue_is_idle_for(m) || !lift_hold_offs(m, is_first))
+	if (queue_is_idle_for(m) || !lift_hold_offs(m, flush))
 		return;
 	turn_cancel(m);
 	if (m->live) {

@@ -5,6 +5,7 @@
  * Each recipient that is not served yet is replaced by a new one, in a record of its own, as an alias is:
  * what was done before stays done, and after a crash the mail has some old and some new ways, never none.
  */
+#include "base/clock.h"
 #include "base/limits.h"
 #include "mail/address.h"
 #include "net/destination.h"
@@ -124,7 +125,7 @@ const char *move_mail(struct message *m, enum queue_action action, struct slice 
 	scheduler_forget(m);
 	message_thaw(m);
 	if (message_n_moving(m)) {
-		queue_kick(m, false);
+		queue_kick(m, clock_wall_us());
 		return "a delivery is under way; try again when it has ended, or hold the mail first";
 	}
 	for (uint32_t i = 0; i < n; i++)

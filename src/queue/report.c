@@ -89,21 +89,20 @@ static bool have_one_sender(const struct message *m, const struct recipient *a, 
 static struct failures *failures_take(struct message *m)
 {
 	struct failures *f = mem_new(sizeof(*f));
-	const struct recipient *first = NULL;
+	const struct recipient *first;
 
 	f->m = m;
 	f->rcpts = mem_new_array(m->live->n_in[STAGE_FAILED], sizeof(*f->rcpts));
 	f->facts = mem_new_array(m->live->n_in[STAGE_FAILED], sizeof(*f->facts));
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
 		const struct recipient *r = &m->rcpts[i];
-		if (r->stage != STAGE_FAILED || (first && !have_one_sender(m, r, first)))
+		if (r->stage != STAGE_FAILED || (f->n && !have_one_sender(m, r, &m->rcpts[f->rcpts[0]])))
 			continue;
-		if (!first)
-			first = r;
 		f->rcpts[f->n] = i;
 		report_fill(m, r, DSN_ACTION_FAILED, &f->facts[f->n++]);
 	}
-	CHECK(first);
+	CHECK(f->n);
+	first = &m->rcpts[f->rcpts[0]];
 	f->sender = recipient_reverse_path(m, first);
 	f->is_owners = first->has_reverse_path;
 	return f;

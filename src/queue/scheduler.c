@@ -166,14 +166,17 @@ static void refill(void)
 	}
 }
 
-void scheduler_lift(uint32_t number, uint64_t id, uint32_t rcpt, bool is_first)
+void scheduler_lift(uint32_t number, uint64_t id, uint32_t rcpt, uint64_t flush)
 {
 	struct destination *d = destination_numbered(number);
 
 	if (!d)
 		return;
-	if (is_first)
+	if (flush == 0)
 		destination_park(d, id, rcpt, true);
+	else if (d->lifted_by == flush)
+		return; /* its probe may have failed since: the flush is no reason for another */
+	d->lifted_by = flush;
 	if (d->pace.state == PACE_HELD) /* in the loop: the caller is at work on the message */
 		destination_wake_at(d, clock_mono_ms());
 }

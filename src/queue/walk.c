@@ -6,6 +6,7 @@
  * In slices, so that a million messages hold up nobody. A message that leaves the queue moves the walks that
  * stand at it.
  */
+#include "base/clock.h"
 #include "queue/core.h"
 
 #define MESSAGES_PER_TURN 2000
@@ -70,7 +71,7 @@ static void resume(struct message *m)
 	if (m->live && m->live->n_in[STAGE_NEW]) /* put back by a pause, whatever the others do */
 		router_want(m);
 	else if (message_n_moving(m) == 0 && !heap_linked(&m->retry))
-		queue_kick(m, false);
+		queue_kick(m, clock_wall_us());
 }
 
 void queue_resume_paused(void)
