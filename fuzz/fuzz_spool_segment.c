@@ -93,19 +93,29 @@ static void write_segment(const uint8_t *data, size_t size, uint64_t generation,
 	mem_free(bytes);
 }
 
-static void look_at(const struct recovered *m)
+static void look_at(struct recovered *m)
 {
-	struct format_rcpts rcpts = { 0 };
-	struct spool_envelope env;
+	struct loaded loaded;
 
-	if (recovered_describe(m, &env, &rcpts))
-		CHECK(env.id == m->id);
-	format_rcpts_free(&rcpts);
+	loaded_from_log(&loaded, m);
+	CHECK(loaded.env.id == m->id);
+	loaded_free(&loaded);
+}
+
+static void survey_record(void *user, const struct replay_record *r)
+{
+	(void)user, (void)r;
+}
+
+static void survey_problem(void *user, const struct spool_problem *problem)
+{
+	(void)user, (void)problem;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct recovery rec = { 0 };
+	struct replay replay = { 0 };
 	size_t half = size / 2 / FORMAT_BLOCK * FORMAT_BLOCK;
 
 	if (size < 1)
@@ -119,9 +129,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		write_segment(data + 1, size - 1, 1, data[0] & 1);
 	}
-	if (recovery_read(&rec, log_fd, O_RDONLY) == 0)
-		for (size_t i = 0; i < rec.n_sorted; i++)
-			look_at(rec.sorted[i]);
+	/* As opening does it: the end first, then all of it again up to that end. */
+	if (replay_open(&replay, log_fd, O_RDONLY) == 0) {
+		rec.replay = &replay;
+		replay.on_record = survey_record;
+		replay.on_problem = survey_problem;
+		replay_survey(&replay);
+		uint64_t last_lsn = replay.last_lsn;
+		replay_rewind(&replay);
+		recovery_read(&rec, &replay);
+		CHECK(replay.last_lsn <= last_lsn || replay.is_damaged);
+	}
+	for (size_t i = 0; i < rec.n_sorted; i++)
+		look_at(rec.sorted[i]);
 	recovery_free(&rec);
+	replay_close(&replay);
 	return 0;
 }

@@ -28,6 +28,7 @@ static const char *advice(enum spool_problem_kind kind)
 		return "tell the sender; `postrider spool repair` puts the damaged mail aside";
 	case SPOOL_PROBLEM_WRITE:
 	case SPOOL_PROBLEM_PREPARE:
+	case SPOOL_PROBLEM_CHECKPOINT:
 	case SPOOL_PROBLEM_RECLAIM: break;
 	}
 	return "see the log and the disk";

@@ -80,12 +80,6 @@ static struct spool_entry *no_message(
 	return NULL; /* a log that was just made has none */
 }
 
-static void no_describe(void *user, struct spool_entry *entry, struct spool_envelope *env_out,
-	const struct spool_recipient **rcpts_out, size_t *n_rcpts_out)
-{
-	CHECK(false); /* nothing is dead in it, so nothing is moved */
-}
-
 static void raised(void *user, int result)
 {
 	note_error(user, result);
@@ -186,7 +180,7 @@ static void closed(void *user)
 /* The clean log in the backup directory, complete and synced. */
 static int write_fresh(struct repair *r)
 {
-	static const struct spool_hooks hooks = { no_message, no_describe, NULL };
+	static const struct spool_hooks hooks = { no_message, NULL, NULL, NULL };
 	const struct spool_settings like_the_queue = { .segment_bytes = r->segment_bytes & ~UINT64_C(4095) };
 	const struct spool_visitor visitor = {
 		.high_water = keep_high_water, .message = remember, .content = save, .verify_content = true

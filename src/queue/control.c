@@ -245,7 +245,7 @@ void control_start(void)
 {
 	static uv_timer_t sweep;
 
-	if (control.fd < 0 || queue.reserved_number == 0)
+	if (control.fd < 0 || queue.reserved_number == 0 || !queue.is_loaded)
 		return;
 	CHECK(uv_poll_init(queue.rp->loop, &control.poll, control.fd) == 0);
 	CHECK(uv_poll_start(&control.poll, UV_READABLE, on_connection) == 0);

@@ -16,11 +16,12 @@ struct queue {
 	struct spool *spool;
 	struct by_id by_id;
 	struct list all; /* struct message.in_all, oldest first */
-	uint64_t n_messages;
+	uint64_t n_messages, n_recovered;
 	uint64_t next_number, reserved_number; /* queue ids: below reserved_number they may be handed out */
 	uint64_t n_accepted, n_delivered, n_deferred, n_bounced; /* since the start, for `postrider status` */
 	struct buf system_state;				 /* what the supervisor said of the roles */
 	struct buf spool_damage; /* a line for each, as far as there is room: for `postrider status` */
+	bool is_loaded;		 /* all mail of earlier has been handed over by the spool */
 	bool is_stopping;
 };
 extern struct queue queue; /* one per process */
@@ -79,7 +80,8 @@ uint64_t age_next_event_us(const struct message *m, const struct recipient_view 
 
 /* ---- walk.c ---- */
 void queue_resume_paused(void);
-bool walks_turn(void); /* true: there is more to do in the next turn of the loop */
+void queue_resume_recovered(void); /* once, when all of it is there */
+bool walks_turn(void);		   /* true: there is more to do in the next turn of the loop */
 void walks_message_leaves(const struct message *m); /* while it is still in queue.all */
 
 /* ---- priority.c ---- */

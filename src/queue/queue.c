@@ -32,6 +32,16 @@ static uint64_t id_clock(void)
 	return now > ID_EPOCH_US ? now - ID_EPOCH_US : 1;
 }
 
+/* Commands and the drop directory: they may bring a mail again that is in the spool, so all of that must be
+ * known; who calls earlier waits in the listener's backlog. SMTP clients are served before. */
+static void intake_commands_start(void)
+{
+	if (!queue.is_loaded || queue.reserved_number == 0)
+		return;
+	control_start();
+	drop_intake_start();
+}
+
 static void ids_reserved(void *user, int result)
 {
 	uint64_t *upto = user;
@@ -41,8 +51,7 @@ static void ids_reserved(void *user, int result)
 		queue.reserved_number = MAX(queue.reserved_number, *upto);
 		intake_lease_all();
 		if (is_first) {
-			control_start();
-			drop_intake_start();
+			intake_commands_start();
 			role_ready(queue.rp);
 		}
 	} else {
@@ -102,6 +111,7 @@ static struct spool_entry *on_recovered(
 	if (!m)
 		return NULL;
 	queue_enter(m);
+	queue.n_recovered++;
 	if (env->submission.len)
 		intake_remember(env->submission, (uid_t)-1);
 	return &m->entry;
@@ -152,6 +162,11 @@ static void on_problem(void *user, const struct spool_problem *p)
 	bool is_normal = p->kind == SPOOL_PROBLEM_TORN || p->kind == SPOOL_PROBLEM_ORPHAN;
 
 	(void)user;
+	if (p->kind == SPOOL_PROBLEM_CHECKPOINT) {
+		log_warning("spool: %s (checkpoint %" PRIu64 ", %s)", spool_problem_text(p->kind),
+			p->generation, strerror(-p->error));
+		return;
+	}
 	log_line(is_normal ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
 		"spool: %s (segment %" PRIu64 ", offset %" PRIu64 ", %" PRIu64
 		" bytes, %zu records saved%s%s%s%s)",
@@ -192,11 +207,21 @@ static void on_turn(uv_prepare_t *handle)
 	scheduler_pump();
 }
 
-static void resume_all(void)
+/* Every mail of earlier is known: what the drop directory has of it goes, then it is delivered. */
+static void on_loaded(void *user, int result)
 {
-	list_for_each_safe (node, &queue.all) {
-		queue_resume(CONTAINER_OF(node, struct message, in_all));
+	(void)user;
+	if (result < 0) {
+		log_error("spool %s: reading it ended with: %s; it is read again",
+			queue.rp->config->paths.spool_dir, strerror(-result));
+		role_exit(queue.rp, 1);
 	}
+	queue.is_loaded = true;
+	if (queue.n_recovered)
+		log_info("%" PRIu64 " messages recovered from the spool", queue.n_recovered);
+	drop_intake_recover();
+	queue_resume_recovered();
+	intake_commands_start();
 }
 
 static int queue_after_jail(struct role_process *rp)
@@ -208,7 +233,7 @@ static int queue_after_jail(struct role_process *rp)
 		.memory_budget = c->queue_memory,
 		.node = (uint8_t)c->main_node,
 	};
-	static const struct spool_hooks spool_hooks = { on_recovered, describe, on_problem };
+	static const struct spool_hooks spool_hooks = { on_recovered, describe, on_problem, on_loaded };
 	int r;
 
 	channel_loop_init(rp->loop);
@@ -237,11 +262,7 @@ static int queue_after_jail(struct role_process *rp)
 	CHECK(uv_timer_start(&id_timer, on_id_tick, ID_TICK_MS, ID_TICK_MS) == 0);
 	CHECK(uv_prepare_init(rp->loop, &turn) == 0);
 	CHECK(uv_prepare_start(&turn, on_turn) == 0);
-	if (queue.n_messages)
-		log_info("%" PRIu64 " messages recovered from the spool", queue.n_messages);
 	history_start();
-	drop_intake_recover();
-	resume_all();
 	return 0;
 }
 
@@ -276,7 +297,8 @@ static void queue_on_reload(struct role_process *rp)
 {
 	(void)rp;
 	scheduler_reload();
-	queue_resume_paused(); /* a pause may have ended */
+	if (queue.is_loaded)
+		queue_resume_paused(); /* a pause may have ended */
 }
 
 static void on_spool_closed(void *user)

@@ -192,16 +192,9 @@ static struct spool_entry *no_recovery(
 	return NULL;
 }
 
-static void no_describe(void *user, struct spool_entry *entry, struct spool_envelope *env_out,
-	const struct spool_recipient **rcpts_out, size_t *n_rcpts_out)
-{
-	(void)user, (void)entry, (void)env_out, (void)rcpts_out, (void)n_rcpts_out;
-	fail();
-}
-
 uint64_t rig_seed(struct rig *rig, uint64_t age_s, uint32_t attempts, const char *from, const char *to)
 {
-	static const struct spool_hooks spool_hooks = { no_recovery, no_describe, NULL };
+	static const struct spool_hooks spool_hooks = { no_recovery, NULL, NULL, NULL };
 	const struct spool_settings how = { .segment_bytes = 256 * 1024, .node = 1 };
 	uint64_t id = queue_id_make(1, 123456), then = clock_wall_us() - age_s * 1000000;
 	const struct spool_recipient rcpt = { .forward_path = slice_of(to),

@@ -74,6 +74,18 @@ static void resume(struct message *m)
 		queue_kick(m, clock_wall_us());
 }
 
+/* What a command has set in motion meanwhile goes its way already. */
+static void resume_recovered(struct message *m)
+{
+	if (m->was_recovered && !m->live && !heap_linked(&m->retry))
+		queue_resume(m);
+}
+
+void queue_resume_recovered(void)
+{
+	walk_start(resume_recovered);
+}
+
 void queue_resume_paused(void)
 {
 	walk_start(resume);

@@ -172,7 +172,7 @@ static uint64_t commit_layout_record(struct commit *c, struct spool_op *op, uint
 	struct format_record head = {
 		.nonce = c->head->nonce,
 		.generation = c->head->generation,
-		.lsn = c->next_lsn++,
+		.lsn = op->lsn = c->next_lsn++,
 		.id = op->id,
 		.type = (uint16_t)op->type,
 		.flags = op->flags,
@@ -230,6 +230,7 @@ static int commit_write(struct commit *c, struct list *batch)
 	c->synced_lsn = b.last_lsn;
 	c->sequence++;
 	c->head_at += padded;
+	c->batch_written = padded;
 	return 0;
 }
 
@@ -328,6 +329,8 @@ static void commit_settle(struct commit *c, struct list *batch, struct list *ref
 			list_push_back(&c->finished, node);
 	}
 	c->n_batches += result == 0;
+	c->n_bytes += result == 0 ? c->batch_written : 0;
+	c->batch_written = 0;
 }
 
 /* A last empty batch states that all before it is confirmed: damage to it will then be told from a torn end.

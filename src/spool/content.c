@@ -45,10 +45,12 @@ void content_unref(struct spool *sp, struct spool_content **c)
 
 void content_attach(struct spool *sp, struct spool_entry *entry, struct spool_content *c)
 {
-	CHECK(!entry->cached);
+	CHECK(!entry->is_cached);
 	c->n_refs++;
 	c->entry = entry;
+	c->place = entry->place;
 	entry->cached = c;
+	entry->is_cached = true;
 	list_push_back(&sp->recent, &c->recent);
 	sp->memory_cached += c->counted;
 	content_trim(sp);
@@ -62,17 +64,21 @@ void content_trim(struct spool *sp)
 
 void spool_content_forget(struct spool *sp, struct spool_entry *entry)
 {
-	if (!entry->cached)
+	struct spool_content *c = entry->cached;
+
+	if (!entry->is_cached)
 		return;
-	list_remove(&entry->cached->recent);
-	sp->memory_cached -= entry->cached->counted;
-	entry->cached->entry = NULL;
-	content_unref(sp, &entry->cached);
+	list_remove(&c->recent);
+	sp->memory_cached -= c->counted;
+	c->entry = NULL;
+	entry->place = c->place;
+	entry->is_cached = false;
+	content_unref(sp, &c);
 }
 
 bool spool_content_peek(const struct spool_entry *entry, struct slice *content_out)
 {
-	if (!entry->cached)
+	if (!entry->is_cached)
 		return false;
 	*content_out = buf_slice(&entry->cached->bytes);
 	return true;
@@ -132,7 +138,7 @@ static int content_verify(struct spool *sp, struct spool_entry *entry, int fd, u
 	uint32_t crc;
 	int r = content_crc(fd, start, entry->content_bytes, &crc);
 
-	if (r == 0 && crc != entry->content_crc)
+	if (r == 0 && crc != entry_place_of(entry)->content_crc)
 		r = -EBADMSG;
 	if (r < 0)
 		spool_report(sp,
@@ -140,7 +146,7 @@ static int content_verify(struct spool *sp, struct spool_entry *entry, int fd, u
 				.kind = SPOOL_PROBLEM_CONTENT,
 				.id = entry->id,
 				.generation = entry->segment->generation,
-				.offset = entry->offset,
+				.offset = entry_place_of(entry)->content_at,
 				.bytes = entry->content_bytes,
 				.error = r,
 			});
@@ -153,7 +159,7 @@ int spool_content_read(
 {
 	auto_close int body = -1;
 	struct slice cached;
-	uint64_t start = entry->has_body_file ? 0 : entry->offset;
+	uint64_t start = entry->has_body_file ? 0 : entry_place_of(entry)->content_at;
 	int fd, r = 0;
 
 	CHECK(entry->segment);

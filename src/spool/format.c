@@ -5,6 +5,8 @@
 #include "base/crc32c.h"
 
 static const char segment_magic[8] = { 'P', 'R', 'S', 'P', 'L', 'S', 'E', 'G' };
+static const char checkpoint_magic[8] = { 'P', 'R', 'S', 'P', 'L', 'C', 'K', 'P' };
+static const char slice_magic[8] = { 'P', 'R', 'S', 'P', 'L', 'S', 'L', 'I' };
 static const char batch_magic[8] = { 'P', 'R', 'S', 'P', 'L', 'B', 'A', 'T' };
 
 static void put(char *to, uint64_t value, size_t n_bytes)
@@ -155,6 +157,78 @@ void format_record_decode(const char from[FORMAT_RECORD_HEADER], struct format_r
 bool format_record_check(const char header[FORMAT_RECORD_HEADER], struct slice meta)
 {
 	return get(header + 8, 4) == record_crc(header, meta);
+}
+
+/* ---- checkpoints ---- */
+
+void format_checkpoint_encode(const struct format_checkpoint *c, char to[FORMAT_CHECKPOINT_HEADER])
+{
+	memset(to, 0, FORMAT_CHECKPOINT_HEADER);
+	to[14] = (char)c->node;
+	put(to + 16, c->number, 8);
+	put(to + 24, c->nonce, 8);
+	put(to + 32, c->lsn, 8);
+	put(to + 40, c->high_water, 8);
+	seal(to, FORMAT_CHECKPOINT_HEADER, checkpoint_magic);
+}
+
+enum format_outcome format_checkpoint_decode(
+	const char from[FORMAT_CHECKPOINT_HEADER], struct format_checkpoint *checkpoint_out)
+{
+	enum format_outcome outcome = unseal(from, FORMAT_CHECKPOINT_HEADER, checkpoint_magic);
+
+	if (outcome != FORMAT_OK)
+		return outcome;
+	*checkpoint_out = (struct format_checkpoint){
+		.node = (uint8_t)from[14],
+		.number = get(from + 16, 8),
+		.nonce = get(from + 24, 8),
+		.lsn = get(from + 32, 8),
+		.high_water = get(from + 40, 8),
+	};
+	return FORMAT_OK;
+}
+
+static uint32_t slice_crc(const char *header, struct slice payload)
+{
+	return crc32c(crc32c(0, (struct slice){ header + 12, FORMAT_SLICE_HEADER - 12 }), payload);
+}
+
+void format_slice_encode(const struct format_slice *s, struct slice payload, char to[FORMAT_SLICE_HEADER])
+{
+	CHECK(payload.len == s->bytes);
+	memcpy(to, slice_magic, 8);
+	put(to + 12, FORMAT_VERSION, 2);
+	put(to + 14, s->kind, 2);
+	put(to + 16, s->n_entries, 4);
+	put(to + 20, s->bytes, 4);
+	put(to + 24, s->nonce, 8);
+	put(to + 32, s->number, 8);
+	put(to + 40, s->lsn, 8);
+	put(to + 8, slice_crc(to, payload), 4);
+}
+
+enum format_outcome format_slice_decode(const char from[FORMAT_SLICE_HEADER], struct format_slice *slice_out)
+{
+	uint64_t kind = get(from + 14, 2);
+
+	if (memcmp(from, slice_magic, 8) != 0 || get(from + 12, 2) != FORMAT_VERSION ||
+		(kind != FORMAT_SLICE_MESSAGES && kind != FORMAT_SLICE_END))
+		return FORMAT_BAD; /* a later version says so in the header of the checkpoint */
+	*slice_out = (struct format_slice){
+		.kind = (enum format_slice_kind)kind,
+		.n_entries = (uint32_t)get(from + 16, 4),
+		.bytes = (uint32_t)get(from + 20, 4),
+		.nonce = get(from + 24, 8),
+		.number = get(from + 32, 8),
+		.lsn = get(from + 40, 8),
+	};
+	return FORMAT_OK;
+}
+
+bool format_slice_check(const char header[FORMAT_SLICE_HEADER], struct slice payload)
+{
+	return get(header + 8, 4) == slice_crc(header, payload);
 }
 
 uint64_t format_record_bytes(const struct format_record *r)

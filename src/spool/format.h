@@ -16,6 +16,8 @@
 #define FORMAT_BATCH_HEADER 96	 /* at the start of each batch */
 #define FORMAT_RECORD_HEADER 56	 /* records follow each other, each padded to 8 bytes */
 #define FORMAT_RECORD_ALIGN 8
+#define FORMAT_CHECKPOINT_HEADER 64 /* at offset 0 of a checkpoint; slices follow it without gaps */
+#define FORMAT_SLICE_HEADER 48
 #define FORMAT_META_MAX                                                                                      \
 	(64U * 1024 * 1024)		 /* fields of one record: more than LIMIT_EXPANSION recipients need */
 #define FORMAT_STRING_MAX (1024U * 1024) /* one field; the longest is a command out of an alias entry */
@@ -58,6 +60,33 @@ struct format_record {
 	uint32_t content_crc;
 };
 
+struct format_checkpoint {
+	uint8_t node;
+	uint64_t number;
+	uint64_t nonce;	     /* random: stands in every slice */
+	uint64_t lsn;	     /* nothing at or below it needs to be read from the log */
+	uint64_t high_water; /* as in format_batch */
+};
+enum format_slice_kind {
+	FORMAT_SLICE_MESSAGES = 1,
+	FORMAT_SLICE_END = 2, /* the last one: without it the checkpoint is not whole */
+};
+struct format_slice {
+	enum format_slice_kind kind;
+	uint32_t n_entries, bytes; /* bytes: of what follows its header */
+	uint64_t nonce, number;	   /* the first slice is number 0 */
+	uint64_t lsn;		   /* every record up to it is contained in the states of these messages */
+};
+/* A message in a checkpoint. */
+struct format_entry {
+	uint64_t id, generation;
+	uint64_t content_at; /* in the segment: behind the fields of its record, also with a body file */
+	uint64_t record_bytes;
+	uint32_t content_crc;
+	bool has_body_file;
+	struct slice fields; /* as those of a MESSAGE record, in the state of the slice */
+};
+
 enum format_outcome {
 	FORMAT_OK = 0,
 	FORMAT_BAD = 1,	  /* not such a header, or damaged */
@@ -69,6 +98,14 @@ enum format_outcome format_segment_decode(
 	const char from[FORMAT_SEGMENT_HEADER], struct format_segment *segment_out);
 void format_batch_encode(const struct format_batch *b, char to[FORMAT_BATCH_HEADER]);
 enum format_outcome format_batch_decode(const char from[FORMAT_BATCH_HEADER], struct format_batch *batch_out);
+void format_checkpoint_encode(const struct format_checkpoint *c, char to[FORMAT_CHECKPOINT_HEADER]);
+enum format_outcome format_checkpoint_decode(
+	const char from[FORMAT_CHECKPOINT_HEADER], struct format_checkpoint *checkpoint_out);
+/* payload is what will follow the header: both stand under one checksum. */
+void format_slice_encode(const struct format_slice *s, struct slice payload, char to[FORMAT_SLICE_HEADER]);
+/* The header's fields only; format_slice_check then verifies header and payload together. */
+enum format_outcome format_slice_decode(const char from[FORMAT_SLICE_HEADER], struct format_slice *slice_out);
+bool format_slice_check(const char header[FORMAT_SLICE_HEADER], struct slice payload);
 /* meta is what will follow the header: both stand under one checksum. */
 void format_record_encode(const struct format_record *r, struct slice meta, char to[FORMAT_RECORD_HEADER]);
 /* The fields only; format_record_check then verifies header and meta together. */
@@ -104,3 +141,14 @@ MUST_USE bool format_get_message(
 MUST_USE bool format_get_expand(struct slice meta, struct format_rcpts *rcpts);
 MUST_USE bool format_get_result(struct slice meta, struct format_rcpts *rcpts);
 MUST_USE bool format_get_number(struct slice meta, uint64_t max, uint64_t *value_out);
+
+void format_put_entry(struct buf *to, const struct format_entry *e);
+/* Moves *rest past one entry; false: it is not one. */
+MUST_USE bool format_get_entry(struct slice *rest, struct format_entry *entry_out);
+/* What a checkpoint says at its end of a segment that it refers to. */
+struct format_reference {
+	uint64_t generation, nonce;
+};
+MUST_USE bool format_get_references(struct slice payload, uint64_t *n_messages_out,
+	struct format_reference **at_out, size_t *n_out); /* at is the caller's to mem_free */
+void format_put_references(struct buf *to, uint64_t n_messages, const struct format_reference *at, size_t n);

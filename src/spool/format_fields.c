@@ -223,6 +223,70 @@ bool format_get_number(struct slice meta, uint64_t max, uint64_t *value_out)
 	return true;
 }
 
+/* ---- checkpoints ---- */
+
+void format_put_entry(struct buf *to, const struct format_entry *e)
+{
+	format_put_number(to, e->id);
+	format_put_number(to, e->generation);
+	format_put_number(to, e->content_at);
+	format_put_number(to, e->record_bytes);
+	format_put_number(to, e->content_crc);
+	format_put_number(to, e->has_body_file);
+	fields_put_string(to, e->fields);
+}
+
+bool format_get_entry(struct slice *rest, struct format_entry *entry_out)
+{
+	struct fields f = { .rest = *rest };
+	struct format_entry e = { 0 };
+
+	e.id = fields_number(&f, UINT64_MAX);
+	e.generation = fields_number(&f, UINT64_MAX);
+	e.content_at = fields_number(&f, UINT32_MAX);
+	e.record_bytes = fields_number(&f, UINT32_MAX);
+	e.content_crc = (uint32_t)fields_number(&f, UINT32_MAX);
+	e.has_body_file = fields_number(&f, 1);
+	e.fields = fields_string(&f, FORMAT_META_MAX);
+	if (f.failed)
+		return false;
+	*rest = f.rest;
+	*entry_out = e;
+	return true;
+}
+
+void format_put_references(struct buf *to, uint64_t n_messages, const struct format_reference *at, size_t n)
+{
+	format_put_number(to, n_messages);
+	format_put_number(to, n);
+	for (size_t i = 0; i < n; i++) {
+		format_put_number(to, at[i].generation);
+		format_put_number(to, at[i].nonce);
+	}
+}
+
+bool format_get_references(
+	struct slice payload, uint64_t *n_messages_out, struct format_reference **at_out, size_t *n_out)
+{
+	struct fields f = { .rest = payload };
+	uint64_t n_messages = fields_number(&f, UINT64_MAX);
+	size_t n = (size_t)fields_number(&f, payload.len / 2); /* each takes two bytes or more */
+	struct format_reference *at = mem_new_array(n, sizeof(*at));
+
+	for (size_t i = 0; i < n && !f.failed; i++) {
+		at[i].generation = fields_number(&f, UINT64_MAX);
+		at[i].nonce = fields_number(&f, UINT64_MAX);
+	}
+	if (!fields_at_end(&f)) {
+		mem_free(at);
+		return false;
+	}
+	*n_messages_out = n_messages;
+	*at_out = at;
+	*n_out = n;
+	return true;
+}
+
 void format_rcpts_free(struct format_rcpts *rcpts)
 {
 	mem_free(rcpts->at);

@@ -115,8 +115,8 @@ static void message_is_stored(struct spool *sp, struct spool_op *op)
 	*entry = (struct spool_entry){
 		.id = op->id,
 		.content_bytes = op->content_bytes,
-		.content_crc = op->content_crc,
 		.has_body_file = op->has_body,
+		.mark = sp->checkpoint.mark,
 		.is_verified = op->has_body, /* what we have just written and synced is not checked again */
 	};
 	entry_place_at_op(sp, entry, op);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * open.c - opening a spool: lock, replay, settle the end of the log, hand over what lives, sweep, start
+ * open.c - opening a spool, first part: lock, find and settle the end of the log, start; load.c is the second
  *
- * Nothing is changed on disk before the whole log has been read, and nothing is handed over before the last
- * batch has been written over itself and synced: a message that is acted on does not vanish with a power cut.
+ * Nothing is changed on disk before the end of the log has been read, and nothing is handed over before its
+ * last batch has been written over itself and synced: a message that is acted on does not vanish with a power
+ * cut. How long it takes depends on the size of one segment, not on how many messages there are.
  */
 #include "spool/spool-private.h"
 #include "base/file.h"
@@ -22,6 +23,8 @@
 #define DEFAULT_FLUSH_MS 200
 #define DEFAULT_RETRY_MS 1000
 #define SEGMENT_MIN (UINT64_C(64) * 1024)
+#define SEGMENT_MAX                                                                                          \
+	(UINT64_C(2) * 1024 * 1024 * 1024)	  /* places in it fit 32 bits, one large batch included */
 #define DEAD_BODIES_MAX ((size_t)8 * 1024 * 1024) /* a million ids */
 
 static uint64_t or_default(uint64_t value, uint64_t otherwise)
@@ -34,7 +37,8 @@ static struct spool_settings settings_complete(const struct spool_settings *give
 	struct spool_settings s = *given;
 
 	s.segment_bytes =
-		format_pad(MAX(or_default(s.segment_bytes, DEFAULT_SEGMENT), SEGMENT_MIN), FORMAT_BLOCK);
+		format_pad(MIN(MAX(or_default(s.segment_bytes, DEFAULT_SEGMENT), SEGMENT_MIN), SEGMENT_MAX),
+			FORMAT_BLOCK);
 	s.body_threshold = MIN(or_default(s.body_threshold, DEFAULT_THRESHOLD), s.segment_bytes / 4);
 	s.memory_budget = or_default(s.memory_budget, DEFAULT_BUDGET);
 	s.batch_bytes = MIN(or_default(s.batch_bytes, DEFAULT_BATCH), s.segment_bytes / 4);
@@ -87,13 +91,13 @@ static struct spool_segment *take_segment(struct replay_segment *from)
 
 	s->nonce = from->header.nonce;
 	s->bytes = from->file_bytes;
-	s->fd = take_fd(&from->fd);
-	s->is_damaged = from->is_damaged;
+	s->fd = from->fd;
+	from->place = s;
 	return s;
 }
 
 /* In use: to the books. Prepared, and younger than all in use: ready again. Anything else is of no use. */
-static void take_segments(struct spool *sp, struct replay *r, struct spool_segment **by_index)
+static void take_segments(struct spool *sp, struct replay *r)
 {
 	uint64_t newest = r->tail ? r->tail->generation : 0;
 
@@ -102,7 +106,6 @@ static void take_segments(struct spool *sp, struct replay *r, struct spool_segme
 		bool is_ready = !from->is_used && from->has_header && from->generation > newest &&
 			from->file_bytes == sp->set.segment_bytes;
 		struct spool_segment *s = take_segment(from);
-		by_index[i] = s;
 		sp->next_generation = MAX(sp->next_generation, s->generation + 1);
 		if (from->is_used) {
 			list_push_back(&sp->segments, &s->node);
@@ -118,95 +121,34 @@ static void take_segments(struct spool *sp, struct replay *r, struct spool_segme
 	}
 }
 
-static void continue_log(struct spool *sp, struct replay *r, struct spool_segment **by_index)
+static void continue_log(struct spool *sp, struct replay *r)
 {
 	struct commit *c = &sp->commit;
 
-	c->synced_lsn = r->last_lsn;
+	sp->seen_lsn = c->synced_lsn = r->last_lsn;
 	c->next_lsn = r->last_lsn + LSN_JUMP;
 	c->sequence = r->sequence;
-	c->high_water = sp->high_water = r->high_water;
+	c->high_water = sp->high_water = MAX(sp->high_water, r->high_water);
 	if (!r->tail || r->tail->is_damaged || r->tail->end + FORMAT_BLOCK > r->tail->file_bytes)
 		return;
-	c->head = by_index[r->tail - r->segments];
+	c->head = r->tail->place;
 	c->head_at = r->tail->end;
-}
-
-/* ---- messages ---- */
-
-static int hand_over(struct spool *sp, const struct recovered *m, struct spool_segment *segment)
-{
-	struct format_rcpts rcpts = { 0 };
-	struct spool_envelope env;
-	struct spool_problem problem = {
-		.kind = SPOOL_PROBLEM_CORRUPT,
-		.id = m->id,
-		.generation = segment->generation,
-		.offset = m->record_at,
-		.bytes = m->record_bytes,
-	};
-	auto_close int body = -1;
-	struct spool_entry *entry;
-	int r = 0;
-
-	if (!recovered_describe(m, &env, &rcpts)) {
-		spool_report(sp, &problem);
-	} else if (m->has_body_file &&
-		content_open_body(sp->bodies_fd, m->id, env.content_bytes, &body) < 0) {
-		problem.kind = SPOOL_PROBLEM_BODY_GONE;
-		spool_report(sp, &problem);
-	} else if ((entry = sp->hooks.on_recovered(sp->user, &env, rcpts.at, rcpts.n)) != NULL) {
-		*entry = (struct spool_entry){
-			.id = m->id,
-			.content_bytes = env.content_bytes,
-			.content_crc = m->content_crc,
-			.has_body_file = m->has_body_file,
-		};
-		entry_place(sp, entry, segment, m->content_at, m->record_bytes);
-		sp->n_messages++;
-	} else {
-		r = -ENOMEM;
-	}
-	format_rcpts_free(&rcpts);
-	return r;
 }
 
 /* ---- what a crash left in bodies/ and log/ ---- */
 
-struct sweep {
-	struct spool *sp;
-	const struct recovery *rec;
-	int dir_fd;
-};
-
-static void sweep_orphan(struct sweep *sweep, const char *name, uint64_t id)
-{
-	struct spool_problem problem = { .kind = SPOOL_PROBLEM_ORPHAN, .id = id };
-	char lost[SPOOL_NAME_MAX];
-
-	if (sweep->rec->replay.is_damaged) {
-		problem.kind = SPOOL_PROBLEM_ORPHAN_KEPT;
-		body_name(id, ".lost", lost);
-		problem.error = file_rename(sweep->dir_fd, name, sweep->dir_fd, lost);
-	} else {
-		problem.error = file_unlink(sweep->dir_fd, name);
-	}
-	spool_report(sweep->sp, &problem);
-}
-
-static void sweep_name(struct sweep *sweep, const char *name)
+static void sweep_name(struct spool *sp, int dir_fd, const char *name)
 {
 	uint64_t number;
 
-	if (segment_name_parse(name, ".tmp", &number))
-		(void)!file_unlink(sweep->dir_fd, name); /* tried again at the next opening */
-	else if (segment_name_parse(name, ".body", &number) && !recovery_has(sweep->rec, number))
-		sweep_orphan(sweep, name, number);
+	if (segment_name_parse(name, ".tmp", &number) || segment_name_parse(name, ".new", &number))
+		(void)!file_unlink(dir_fd, name); /* tried again at the next opening */
+	else if (segment_name_parse(name, ".body", &number))
+		load_add_body(sp->load, number);
 }
 
-static int sweep_dir(struct spool *sp, const struct recovery *rec, int dir_fd)
+static int sweep_dir(struct spool *sp, int dir_fd)
 {
-	struct sweep sweep = { .sp = sp, .rec = rec, .dir_fd = dir_fd };
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
@@ -217,35 +159,61 @@ static int sweep_dir(struct spool *sp, const struct recovery *rec, int dir_fd)
 		return r;
 	}
 	while ((e = readdir(dir)) != NULL)
-		sweep_name(&sweep, e->d_name);
+		sweep_name(sp, dir_fd, e->d_name);
 	(void)closedir(dir); /* was only read */
 	return 0;
 }
 
-/* ---- together ---- */
+/* ---- the end of the log ---- */
 
-static int recover(struct spool *sp, struct recovery *rec)
+/* Ids of records whose batch header is lost. */
+static void survey_on_record(void *user, const struct replay_record *r)
 {
-	struct replay *r = &rec->replay;
-	struct spool_segment **by_index;
+	struct spool *sp = user;
+	uint64_t value = 0;
+
+	if (r->head.type == FORMAT_MESSAGE)
+		value = r->head.id + 1;
+	else if (r->head.type != FORMAT_HIGH_WATER || !format_get_number(r->meta, UINT64_MAX, &value))
+		return;
+	sp->high_water = MAX(sp->high_water, value);
+}
+
+/* What is damaged is told when all of it is read, once. */
+static void survey_on_problem(void *user, const struct spool_problem *problem)
+{
+	if (problem->kind == SPOOL_PROBLEM_TORN)
+		spool_report(user, problem);
+}
+
+static int survey(struct spool *sp)
+{
+	struct replay *r = load_replay(sp->load);
 	int result;
 
-	rec->on_problem = sp->hooks.on_problem;
-	rec->user = sp->user;
-	result = recovery_read(rec, sp->log_fd, O_RDWR);
-	if (result == 0)
-		result = replay_settle(r);
+	r->on_record = survey_on_record;
+	r->on_problem = survey_on_problem;
+	r->user = sp;
+	result = replay_open(r, sp->log_fd, O_RDWR);
 	if (result < 0)
 		return result;
-	by_index = mem_new_array(r->n_segments, sizeof(struct spool_segment *));
-	take_segments(sp, r, by_index);
-	continue_log(sp, r, by_index);
-	for (size_t i = 0; result == 0 && i < rec->n_sorted; i++)
-		result = hand_over(sp, rec->sorted[i], by_index[rec->sorted[i]->segment - r->segments]);
-	mem_free(by_index);
-	if (result == 0)
-		result = sweep_dir(sp, rec, sp->bodies_fd);
-	return result < 0 ? result : sweep_dir(sp, rec, sp->log_fd);
+	replay_survey(r);
+	return replay_settle(r);
+}
+
+/* ---- together ---- */
+
+static int find_end(struct spool *sp)
+{
+	struct replay *r = load_replay(sp->load);
+	int result = survey(sp);
+
+	if (result < 0)
+		return result;
+	take_segments(sp, r);
+	continue_log(sp, r);
+	result = sweep_dir(sp, sp->bodies_fd);
+	return result < 0 ? result : sweep_dir(sp, sp->log_fd);
 }
 
 static void start_handles(struct spool *sp)
@@ -259,6 +227,8 @@ static void start_handles(struct spool *sp)
 	CHECK(uv_timer_init(loop, &sp->retry_timer) == 0);
 	CHECK(uv_check_start(&sp->after_poll, spool_after_poll) == 0);
 	CHECK(uv_prepare_start(&sp->before_poll, spool_before_poll) == 0);
+	CHECK(uv_timer_init(loop, &sp->checkpoint.timer) == 0);
+	sp->checkpoint.timer.data = sp;
 	sp->notify.data = sp->after_poll.data = sp->before_poll.data = sp;
 	sp->flush_timer.data = sp->retry_timer.data = sp;
 	/* An idle spool does not keep the loop alive; the async handle does while something is on its way. */
@@ -290,6 +260,8 @@ static struct spool *spool_new(
 	sp->commit.n_reserve = sp->set.reserve_segments;
 	sp->commit.node = sp->set.node;
 	sp->commit.retry_ms = sp->set.retry_ms;
+	sp->load = load_new(sp);
+	checkpoint_init(sp);
 	return sp;
 }
 
@@ -297,12 +269,10 @@ int spool_open(const char *dir, const struct spool_settings *settings, uv_loop_t
 	const struct spool_hooks *hooks, void *user, struct spool **spool_out)
 {
 	struct spool *sp = spool_new(settings, loop, hooks, user);
-	struct recovery rec = { 0 };
 	int r = open_files(sp, dir);
 
 	if (r == 0)
-		r = recover(sp, &rec);
-	recovery_free(&rec);
+		r = find_end(sp);
 	if (r < 0) {
 		spool_free(sp);
 		return r;
@@ -312,6 +282,7 @@ int spool_open(const char *dir, const struct spool_settings *settings, uv_loop_t
 	start_handles(sp);
 	CHECK(commit_start(&sp->commit) == 0);
 	keeper_run(sp);
+	load_start(sp);
 	*spool_out = sp;
 	return 0;
 }

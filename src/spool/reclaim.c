@@ -103,7 +103,7 @@ static bool move_describe(struct spool *sp, struct move_item *item)
 				.kind = SPOOL_PROBLEM_CONTENT,
 				.id = entry->id,
 				.generation = entry->segment->generation,
-				.offset = entry->offset,
+				.offset = entry_place_of(entry)->content_at,
 				.bytes = entry->content_bytes,
 				.error = item->error,
 			});
@@ -175,16 +175,16 @@ static void move_add(struct spool *sp, struct spool_entry *entry)
 	op_init(op, FORMAT_MESSAGE, entry->id);
 	op->flags = FORMAT_COPY | (entry->has_body_file ? FORMAT_BODY_FILE : 0);
 	op->content_bytes = entry->content_bytes;
-	op->content_crc = entry->content_crc;
+	op->content_crc = entry_place_of(entry)->content_crc;
 	op->pinned = entry->segment;
 	op->pinned->n_pins++;
 	op->finish = move_finish;
 	op_watch(sp, op, entry);
-	item->read_at = entry->offset;
+	item->read_at = entry_place_of(entry)->content_at;
 	if (entry->has_body_file)
 		return;
-	op->content = entry->cached ? entry->cached : content_new((size_t)entry->content_bytes);
-	op->content->n_refs += entry->cached != NULL;
+	op->content = entry->is_cached ? entry->cached : content_new((size_t)entry->content_bytes);
+	op->content->n_refs += entry->is_cached;
 }
 
 static void reclaim_start_round(struct spool *sp, struct spool_segment *s)
@@ -215,8 +215,11 @@ void reclaim_run(struct spool *sp)
 {
 	struct spool_segment *s;
 
+	if (!sp->is_loaded)
+		return; /* who lives where is not known yet */
 	reclaim_free(sp);
-	if (sp->move.items || sp->is_closing || clock_mono_ms() < sp->move.not_before_ms)
+	if (!sp->hooks.describe || sp->move.items || sp->is_closing ||
+		clock_mono_ms() < sp->move.not_before_ms)
 		return;
 	s = reclaim_choose(sp);
 	if (s)

@@ -89,22 +89,30 @@ void op_stage(struct spool *sp, struct spool_op *op, bool urgent)
 		CHECK(uv_timer_start(&sp->flush_timer, spool_flush, sp->set.flush_ms, 0) == 0);
 }
 
-void entry_place(struct spool *sp, struct spool_entry *entry, struct spool_segment *s, uint64_t content_at,
-	uint64_t record_bytes)
+/* Those that a checkpoint in progress has yet to write stand in front (checkpoint.c). */
+void entry_place(struct spool *sp, struct spool_entry *entry, struct spool_segment *s,
+	struct spool_place place, uint64_t record_bytes)
 {
 	entry->segment = s;
-	entry->offset = content_at;
+	*entry_place_of(entry) = place;
 	entry->record_bytes = (uint32_t)record_bytes; /* meta and content in the log are far below 4 GiB */
 	list_init(&entry->in_segment);
-	list_push_back(&s->entries, &entry->in_segment);
+	if (entry->mark == sp->checkpoint.mark)
+		list_push_back(&s->entries, &entry->in_segment);
+	else
+		list_push_front(&s->entries, &entry->in_segment);
 	s->live_bytes += record_bytes;
 	sp->live_bytes += record_bytes;
 }
 
 void entry_place_at_op(struct spool *sp, struct spool_entry *entry, const struct spool_op *op)
 {
-	entry_place(sp, entry, op->segment, op->offset + FORMAT_RECORD_HEADER + op->meta.len,
-		op_record_bytes(op));
+	struct spool_place place = {
+		.content_at = (uint32_t)(op->offset + FORMAT_RECORD_HEADER + op->meta.len),
+		.content_crc = op->content_crc,
+	};
+
+	entry_place(sp, entry, op->segment, place, op_record_bytes(op));
 }
 
 void entry_unplace(struct spool *sp, struct spool_entry *entry)
@@ -209,6 +217,7 @@ void spool_remove(struct spool *sp, struct spool_entry *entry, spool_done done, 
 	entry_leave_watched(sp, entry);
 	spool_content_forget(sp, entry);
 	entry_unplace(sp, entry);
+	sp->checkpoint.n_unmarked -= entry->mark != sp->checkpoint.mark;
 	*entry = (struct spool_entry){ 0 };
 	sp->n_messages--;
 	op_stage(sp, op, done != NULL);

@@ -229,7 +229,8 @@ int replay_open(struct replay *r, int log_fd, int open_flags)
 void replay_close(struct replay *r)
 {
 	for (size_t i = 0; i < r->n_segments; i++)
-		cleanup_close(&r->segments[i].fd);
+		if (!r->segments[i].place)
+			cleanup_close(&r->segments[i].fd);
 	mem_free(r->segments);
 	buf_free(&r->window);
 	r->segments = NULL;
@@ -307,8 +308,9 @@ static void replay_take_batch(
 	struct replay *r, struct replay_segment *s, uint64_t offset, const struct format_batch *b)
 {
 	uint64_t at = offset + FORMAT_BATCH_HEADER, end = offset + b->bytes;
+	bool is_wanted = b->last_lsn > r->skip_lsn;
 
-	for (uint32_t i = 0; i < b->n_records; i++) {
+	for (uint32_t i = 0; i < b->n_records && is_wanted; i++) {
 		struct replay_record record;
 		if (!replay_record_at(r, s, at, end, &record) || record.head.lsn != b->first_lsn + i) {
 			replay_damaged(r, s, at, end, b->last_lsn);
@@ -319,6 +321,7 @@ static void replay_take_batch(
 		r->on_record(r->user, &record);
 	}
 	r->last_lsn = MAX(r->last_lsn, b->last_lsn);
+	r->bytes_taken += is_wanted ? format_pad(b->bytes, FORMAT_BLOCK) : 0;
 	r->sequence = MAX(r->sequence, b->sequence);
 	r->high_water = MAX(r->high_water, b->high_water);
 }
@@ -392,6 +395,11 @@ static bool replay_take_last(
 	return false;
 }
 
+static bool replay_is_cancelled(struct replay *r)
+{
+	return r->is_cancelled && atomic_load(r->is_cancelled);
+}
+
 static void replay_segment_run(struct replay *r, struct replay_segment *s)
 {
 	uint64_t seal = replay_seal(r, s), offset = FORMAT_BLOCK;
@@ -399,7 +407,7 @@ static void replay_segment_run(struct replay *r, struct replay_segment *s)
 
 	if (!s->has_header)
 		replay_damaged(r, s, 0, FORMAT_BLOCK, r->last_lsn);
-	while (goes_on) {
+	while (goes_on && !replay_is_cancelled(r)) {
 		struct format_batch b;
 		s->end = offset;
 		if (!replay_batch_at(r, s, offset, &b)) {
@@ -420,19 +428,61 @@ static void replay_segment_run(struct replay *r, struct replay_segment *s)
 	}
 }
 
-void replay_run(struct replay *r)
+/* What stood before s was freed, or is not looked at. */
+static void replay_start_at(struct replay *r, const struct replay_segment *s)
 {
-	bool is_oldest = true;
+	if (s->first_at != FORMAT_BLOCK)
+		return;
+	r->last_lsn = s->first.synced_lsn;
+	r->high_water = MAX(r->high_water, s->first.high_water);
+	r->sequence = MAX(r->sequence, MAX(s->first.sequence, UINT64_C(1)) - 1);
+}
 
-	for (size_t i = 0; i < r->n_segments; i++) {
+static void replay_from(struct replay *r, size_t i)
+{
+	bool is_first = true;
+
+	for (; i < r->n_segments && !replay_is_cancelled(r); i++) {
 		struct replay_segment *s = &r->segments[i];
+		uint64_t seal = replay_seal(r, s);
 		if (!s->is_used)
 			continue;
-		if (is_oldest && s->first_at == FORMAT_BLOCK)
-			r->last_lsn = s->first.synced_lsn; /* what stood before it was freed */
-		is_oldest = false;
-		replay_segment_run(r, s);
+		if (is_first)
+			replay_start_at(r, s);
+		is_first = false;
+		if (seal != UNSEALED && seal <= r->skip_lsn)
+			r->last_lsn = MAX(r->last_lsn, seal);
+		else
+			replay_segment_run(r, s);
 	}
+}
+
+void replay_run(struct replay *r)
+{
+	replay_from(r, 0);
+}
+
+/* The youngest segment whose beginning says where its numbers begin, and what is behind it. */
+void replay_survey(struct replay *r)
+{
+	size_t start = r->n_segments;
+
+	while (start-- > 0) {
+		const struct replay_segment *s = &r->segments[start];
+		if (s->is_used && s->has_header && s->first_at == FORMAT_BLOCK)
+			break;
+	}
+	replay_from(r, start == SIZE_MAX ? 0 : start);
+}
+
+void replay_rewind(struct replay *r)
+{
+	if (r->tail)
+		r->tail->file_bytes = r->tail->end;
+	buf_clear(&r->window);
+	r->in_window = NULL;
+	r->last_lsn = r->bytes_taken = 0;
+	r->is_damaged = false;
 }
 
 int replay_settle(struct replay *r)

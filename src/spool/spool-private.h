@@ -14,6 +14,7 @@
 #pragma once
 #include "spool/format.h"
 #include "base/table.h"
+#include <stdatomic.h>
 
 #define SPOOL_MOVE_BYTES (1024 * 1024) /* read and written again in one round of compaction */
 #define SPOOL_MOVE_ENTRIES 64
@@ -31,11 +32,12 @@ struct spool_segment {
 	struct list entries; /* struct spool_entry.in_segment: live messages whose content stands here */
 	uint64_t generation, nonce, bytes;
 	uint64_t live_bytes;
-	int fd;		   /* read and write; one descriptor from the first write to the last sync */
-	size_t n_pins;	   /* operations not yet synced that made something here dead, and readers */
-	bool is_abandoned; /* a write or sync failed: never written again, its messages are moved away */
-	bool is_damaged;   /* recovery found damage: kept aside as .bad when it is not needed any more */
-	bool is_no_use;	   /* recycling it failed half-way */
+	int fd;		     /* read and write; one descriptor from the first write to the last sync */
+	size_t n_pins;	     /* operations not yet synced that made something here dead, and readers */
+	bool is_abandoned;   /* a write or sync failed: never written again, its messages are moved away */
+	bool is_damaged;     /* recovery found damage: kept aside as .bad when it is not needed any more */
+	uint64_t checkpoint; /* number of the last one that refers to it */
+	bool is_no_use;	     /* recycling it failed half-way */
 };
 
 void segment_name(uint64_t generation, const char *suffix, char name_out[SPOOL_NAME_MAX]);
@@ -57,6 +59,7 @@ MUST_USE int segment_discard(int log_fd, struct spool_segment *s);
 struct spool_content {
 	struct list recent; /* in spool.recent while an entry has it cached */
 	struct spool_entry *entry;
+	struct spool_place place; /* the entry's, while it has it cached */
 	struct buf bytes;
 	size_t counted;	 /* its share of spool.memory_used */
 	unsigned n_refs; /* the entry's, and those of operations on their way */
@@ -98,6 +101,7 @@ struct spool_op {
 	bool was_written; /* also when the sync then failed: its bytes may turn up after a restart */
 	struct spool_segment *segment;
 	uint64_t offset; /* of the record */
+	uint64_t lsn;
 	char header[FORMAT_RECORD_HEADER];
 };
 struct spool_op *op_new(enum format_type type, uint64_t id, spool_done done, void *user);
@@ -113,8 +117,13 @@ uint64_t op_record_bytes(const struct spool_op *op);
 /* Finishes op from the loop with this error, without going to the disk. */
 void op_fail_later(struct spool *sp, struct spool_op *op, int error);
 /* The message's live record is there from now on; it is not any more. */
-void entry_place(struct spool *sp, struct spool_entry *entry, struct spool_segment *s, uint64_t content_at,
-	uint64_t record_bytes);
+void entry_place(struct spool *sp, struct spool_entry *entry, struct spool_segment *s,
+	struct spool_place place, uint64_t record_bytes);
+/* Where its content is, whether cached or not. */
+static inline struct spool_place *entry_place_of(struct spool_entry *entry)
+{
+	return entry->is_cached ? &entry->cached->place : &entry->place;
+}
 void entry_place_at_op(struct spool *sp, struct spool_entry *entry, const struct spool_op *op);
 void entry_unplace(struct spool *sp, struct spool_entry *entry);
 
@@ -140,12 +149,12 @@ struct commit {
 	uint64_t retry_at_ms; /* 0: the last batch was written; else when the next attempt is due */
 	bool must_stop, gives_up, has_stopped; /* gives_up: nothing is tried again, the spool closes */
 	uint64_t high_water;
-	uint64_t n_batches, n_records;
+	uint64_t n_batches, n_records, n_bytes; /* n_bytes: of batches, padding included */
 	/* The commit thread's alone (before it starts: the opener's): */
 	struct spool_segment *head; /* NULL: take a prepared one */
 	uint64_t head_at;	    /* where the next batch begins */
 	uint64_t next_lsn, synced_lsn, sequence;
-	uint64_t batch_bytes, batch_high_water, retry_ms;
+	uint64_t batch_bytes, batch_high_water, batch_written, retry_ms;
 	uint8_t node;
 	int bodies_fd;
 	struct iovec *iov;
@@ -209,6 +218,71 @@ struct move_round {
 };
 void reclaim_run(struct spool *sp); /* frees what is dead, starts a round of compaction when it pays */
 
+/* ---- opening, second part (load.c): messages are handed over in slices ---- */
+
+struct load;
+struct load *load_new(struct spool *sp); /* its replay is for open.c to fill and survey */
+struct replay *load_replay(struct load *load);
+/* The body files that are there; those without a message are orphans. */
+void load_add_body(struct load *load, uint64_t id);
+void load_start(struct spool *sp);
+void load_cancel(struct spool *sp); /* ends at the next slice */
+void load_free(struct load **load);
+
+/* ---- checkpoints: written in slices (checkpoint.c), read (checkpoint_read.c) ---- */
+
+enum checkpoint_state {
+	CHECKPOINT_NONE = 0,
+	CHECKPOINT_SLICES,  /* messages are being written, or the next turn is waited for */
+	CHECKPOINT_BARRIER, /* all that the slices tell of must be in the log first */
+	CHECKPOINT_NAMING,  /* sync, rename, sync of the directory */
+};
+struct checkpoint {
+	enum checkpoint_state state;
+	uv_work_t work;
+	uv_timer_t timer;
+	uint64_t number, previous; /* previous: the last good one, or 0 */
+	uint64_t bytes_previous;   /* its size */
+	struct format_checkpoint head;
+	bool mark;	     /* entry.mark of those that have been written, and of new ones */
+	uint64_t n_unmarked; /* live messages to be written */
+	uint64_t n_messages, n_slices, bytes, n_synced;
+	uint64_t log_bytes_at; /* sp->log_written at the beginning of the last one, or of this one */
+	bool is_wanted;	       /* without regard to how much was written */
+	struct format_reference *references;
+	size_t n_references, cap_references;
+	struct buf slice, fields; /* header and payload of the slice; the fields of one message */
+	struct format_slice slice_head;
+	bool is_end_made, was_last; /* was_last: begun while closing */
+	uint64_t not_before_ms;	    /* after a failure */
+	uint64_t n_written;	    /* since opening */
+	uint64_t began_ns;	    /* of the slice */
+	int fd, error;
+};
+void checkpoint_init(struct spool *sp);
+void checkpoint_deinit(struct spool *sp);
+void checkpoint_run(
+	struct spool *sp); /* begins one when it is due; once closing, sooner and without pauses */
+
+struct checkpoint_reader {
+	int fd;
+	struct format_checkpoint head;
+	uint64_t at, number, bytes; /* the next slice; size of the file */
+	uint64_t n_messages;
+	struct format_reference *references;
+	size_t n_references;
+	struct format_slice slice;
+	struct buf payload;
+};
+/* Numbers of the checkpoints in the directory, newest first; the caller's to mem_free. */
+MUST_USE int checkpoint_list(int log_fd, uint64_t **numbers_out, size_t *n_out);
+/* Opens it and looks at every byte. -EBADMSG: damaged; -EPROTONOSUPPORT: of a later version. */
+MUST_USE int checkpoint_open(struct checkpoint_reader *r, int log_fd, uint64_t number);
+/* The next slice, checked; slice.kind says whether it was the last. payload is valid until the next call. */
+MUST_USE int checkpoint_next(struct checkpoint_reader *r);
+void checkpoint_rewind(struct checkpoint_reader *r);
+void checkpoint_close(struct checkpoint_reader *r);
+
 /* ---- the object (spool.c) ---- */
 
 struct spool {
@@ -235,6 +309,11 @@ struct spool {
 	struct keeper keeper;
 	struct buf dead_bodies;
 	struct move_round move;
+	struct load *load; /* NULL: all messages have been handed over */
+	bool is_loaded;	   /* false for good when loading failed */
+	struct checkpoint checkpoint;
+	uint64_t seen_lsn;		     /* every record up to it is in the books */
+	uint64_t log_written;		     /* bytes since opening */
 	struct list recent;		     /* struct spool_content, oldest first */
 	uint64_t memory_used, memory_cached; /* all content in memory; that of entries, which may go */
 	size_t n_works;			     /* items on libuv's pool */
@@ -256,6 +335,7 @@ void spool_close_handles(struct spool *sp); /* then frees sp and calls sp->close
 void spool_free(struct spool *sp);
 
 void spool_report(struct spool *sp, const struct spool_problem *problem);
+void spool_step_closing(struct spool *sp);
 /* Pool work is counted, so that spool_close waits for it: after calls spool_work_done last. */
 void spool_work_start(struct spool *sp, uv_work_t *work, uv_work_cb run, uv_after_work_cb after);
 void spool_work_done(struct spool *sp);
@@ -273,6 +353,7 @@ struct replay_segment {
 	bool is_damaged;
 	uint64_t end; /* behind its last valid batch */
 	int fd;
+	struct spool_segment *place; /* that took fd over; NULL: fd is closed by replay_close */
 };
 struct replay_record {
 	const struct replay_segment *segment;
@@ -285,6 +366,8 @@ struct replay {
 	void (*on_record)(void *user, const struct replay_record *r);
 	void (*on_problem)(void *user, const struct spool_problem *problem);
 	void *user;
+	uint64_t skip_lsn;	   /* records up to it are not wanted, and mostly not looked at */
+	atomic_bool *is_cancelled; /* NULL, or: stop when it becomes true */
 	/* Found: */
 	struct replay_segment *segments; /* ascending by generation */
 	size_t n_segments, cap;
@@ -293,6 +376,7 @@ struct replay {
 	struct replay_segment *last_batch_in;  /* the batch that nothing behind it confirms */
 	uint64_t last_batch, last_batch_bytes; /* 0 bytes: there is none */
 	bool is_damaged;
+	uint64_t bytes_taken; /* of batches whose records were looked at */
 	/* Inner: */
 	struct replay_segment *in_window;
 	struct buf window;
@@ -302,35 +386,64 @@ struct replay {
 MUST_USE int replay_open(struct replay *r, int log_fd, int open_flags);
 /* Calls on_record for each valid record in the order of the log, on_problem for each damage. */
 void replay_run(struct replay *r);
-void replay_close(struct replay *r); /* closes the descriptors that were not taken (set to -1) */
+/* The same for the end of the log alone: finds tail, last batch, last_lsn, sequence and high_water. */
+void replay_survey(struct replay *r);
+/* After replay_survey: replay_run may follow, and looks at nothing behind the end that was found, where the
+ * log goes on meanwhile. */
+void replay_rewind(struct replay *r);
+void replay_close(struct replay *r); /* closes the descriptors that were not taken over */
 /* Writes the last batch over itself and syncs it: what was read may be in memory only. */
 MUST_USE int replay_settle(struct replay *r);
 
-struct recovered { /* one live message */
+/* What the log (from some LSN on) says of one message. Its fields stay on the disk, changes are kept. */
+struct recovered {
 	struct table_node by_id;
 	uint64_t id;
-	const struct replay_segment *segment;
-	uint64_t record_at, record_bytes;
-	uint64_t content_at; /* in segment, unless has_body_file */
-	uint32_t content_crc;
-	bool has_body_file;
-	struct buf changes; /* the message's fields and every later change, each behind type and length */
+	const struct replay_segment
+		*segment; /* of its MESSAGE record; NULL: that is older than what was read */
+	uint64_t record_at, lsn;
+	uint32_t meta_bytes;
+	bool is_removed; /* and it may be in the checkpoint */
+	bool is_copy;
+	struct buf
+		changes; /* every later change, behind its head; older results of a recipient are dropped */
+	size_t n_folded; /* bytes of changes when that was last done */
 };
 struct recovery {
 	/* Set by the caller: */
 	const struct spool_visitor *visitor; /* its record(); NULL when opening */
 	void (*on_problem)(void *user, const struct spool_problem *problem);
 	void *user;
+	bool has_checkpoint; /* messages that the log does not tell of may be known from there */
 	/* Found: */
-	struct replay replay;
+	struct replay *replay;
 	struct table messages;
-	struct recovered **sorted; /* ascending by id */
+	struct recovered **sorted; /* in order of their place in the log */
 	size_t n_sorted;
 };
-MUST_USE int recovery_read(struct recovery *rec, int log_fd, int open_flags);
-/* Envelope and recipients with their present state; slices point into m. False: its fields make no sense. */
-MUST_USE bool recovered_describe(
-	const struct recovered *m, struct spool_envelope *env_out, struct format_rcpts *rcpts_out);
-bool recovery_has(const struct recovery *rec, uint64_t id);
+/* replay has been opened (and surveyed); reads it. */
+void recovery_read(struct recovery *rec, struct replay *replay);
+void recovery_drop(struct recovery *rec, struct recovered *m); /* it is not needed any more */
+struct recovered *recovery_find(const struct recovery *rec, uint64_t id);
 void recovery_report(struct recovery *rec, const struct spool_problem *problem);
 void recovery_free(struct recovery *rec);
+
+/* One live message with its present state, decoded. */
+struct loaded {
+	uint64_t id;
+	const struct replay_segment *segment;
+	uint64_t content_at, record_bytes;
+	uint32_t content_crc;
+	bool has_body_file;
+	struct spool_envelope env;
+	struct format_rcpts rcpts;
+	struct buf bytes, changes; /* what env and rcpts point to, unless that is a slice of a checkpoint */
+	struct spool_problem problem;
+	bool is_bad; /* problem says why it cannot be handed over */
+};
+/* Reads the record of m again, and takes over its changes; is_bad when it is not there any more. */
+void loaded_from_log(struct loaded *out, struct recovered *m);
+/* From a checkpoint as of an LSN, with the changes behind it (m may be NULL). */
+void loaded_from_entry(struct loaded *out, const struct format_entry *e, const struct replay_segment *segment,
+	uint64_t lsn, struct recovered *m);
+void loaded_free(struct loaded *l);

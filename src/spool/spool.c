@@ -25,6 +25,7 @@ const char *spool_problem_text(enum spool_problem_kind kind)
 	case SPOOL_PROBLEM_ORPHAN_KEPT: return "a body file without a message was kept as .lost";
 	case SPOOL_PROBLEM_WRITE: return "writing or syncing failed, the segment was abandoned";
 	case SPOOL_PROBLEM_PREPARE: return "the next segment cannot be prepared";
+	case SPOOL_PROBLEM_CHECKPOINT: return "a checkpoint cannot be used or written, the log is complete";
 	case SPOOL_PROBLEM_RECLAIM: return "a file that is not needed any more cannot be freed";
 	}
 	return "unknown problem";
@@ -89,11 +90,11 @@ static void spool_see_finished(struct spool *sp, struct list *finished)
 		list_remove(&op->node);
 		if (--sp->n_pending == 0 && !sp->is_closing)
 			uv_unref((uv_handle_t *)&sp->notify);
+		if (op->result == 0)
+			sp->seen_lsn = MAX(sp->seen_lsn, op->lsn);
 		op->finish(sp, op);
 	}
 }
-
-static void spool_step_closing(struct spool *sp);
 
 void spool_on_notify(uv_async_t *async)
 {
@@ -109,6 +110,7 @@ void spool_on_notify(uv_async_t *async)
 	list_move_all(&finished, &c->finished);
 	list_move_all(&taken, &c->taken);
 	list_move_all(&failures, &c->failures);
+	sp->log_written = c->n_bytes;
 	uv_mutex_unlock(&c->lock);
 	list_move_all(&refused, &sp->refused);
 	spool_see_taken(sp, &taken);
@@ -117,6 +119,7 @@ void spool_on_notify(uv_async_t *async)
 	spool_see_finished(sp, &refused);
 	reclaim_run(sp);
 	keeper_run(sp);
+	checkpoint_run(sp);
 	spool_step_closing(sp);
 }
 
@@ -178,6 +181,9 @@ void spool_statistics(struct spool *sp, struct spool_statistics *out)
 		.n_segments = sp->n_segments,
 		.log_bytes = sp->log_bytes,
 		.cached_bytes = sp->memory_used,
+		.is_loading = sp->load != NULL,
+		.n_checkpoints = sp->checkpoint.n_written,
+		.checkpoint_bytes = sp->checkpoint.bytes_previous,
 	};
 	uv_mutex_lock(&c->lock);
 	out->n_prepared = c->n_prepared;
@@ -206,6 +212,8 @@ void spool_free(struct spool *sp)
 	}
 	spool_free_segments(&sp->segments);
 	spool_free_segments(&sp->dead);
+	load_free(&sp->load);
+	checkpoint_deinit(sp);
 	commit_deinit(&sp->commit);
 	buf_free(&sp->dead_bodies);
 	buf_free(&sp->keeper.bodies);
@@ -232,20 +240,23 @@ void spool_close_handles(struct spool *sp)
 {
 	uv_handle_t *handles[] = { (uv_handle_t *)&sp->notify, (uv_handle_t *)&sp->after_poll,
 		(uv_handle_t *)&sp->before_poll, (uv_handle_t *)&sp->flush_timer,
-		(uv_handle_t *)&sp->retry_timer };
+		(uv_handle_t *)&sp->retry_timer, (uv_handle_t *)&sp->checkpoint.timer };
 
 	sp->n_handles = ARRAY_LEN(handles);
 	for (size_t i = 0; i < ARRAY_LEN(handles); i++)
 		uv_close(handles[i], spool_handle_closed);
 }
 
-static void spool_step_closing(struct spool *sp)
+void spool_step_closing(struct spool *sp)
 {
 	bool has_stopped;
 
 	if (!sp->is_closing || sp->n_handles)
 		return;
 	if (sp->n_pending || sp->move.items)
+		return;
+	checkpoint_run(sp);
+	if (sp->checkpoint.state != CHECKPOINT_NONE)
 		return;
 	if (!sp->is_stopping && sp->n_works == 0) {
 		sp->is_stopping = true;
@@ -273,6 +284,7 @@ void spool_close(struct spool *sp, void (*closed)(void *user), void *user)
 	sp->commit.gives_up = true;
 	uv_cond_signal(&sp->commit.wake);
 	uv_mutex_unlock(&sp->commit.lock);
+	load_cancel(sp);
 	spool_hand_over(sp);
 	CHECK(uv_async_send(&sp->notify) == 0); /* so that the closing steps run from the loop only */
 }

@@ -13,7 +13,8 @@
  *
  * Never: logging (it reports through hooks), policy, network, text of messages. Errors are negative errno.
  * The format and every legal state on disk: docs/SPOOL.md. Layer: spool (base, mail, libuv).
- * Tests: test_format.c, test_spool.c, test_recovery.c, test_crash.c, test_reclaim.c, test_faults.c.
+ * Tests: test_format.c, test_spool.c, test_recovery.c, test_checkpoint.c, test_crash.c, test_reclaim.c,
+ * test_faults.c.
  */
 #pragma once
 #include "base/buf.h"
@@ -25,20 +26,27 @@ struct spool_message; /* being accepted, not yet committed */
 struct spool_segment;
 struct spool_content;
 
+/* Where the content of a message is in its segment. */
+struct spool_place {
+	uint32_t content_at, content_crc; /* at: no segment has 4 GiB */
+};
+
 /* A message in the spool. Zero it before use; its fields are the spool's, id and content_bytes may be read.
  * Its memory is the user's and stays where it is from spool_message_commit (or on_recovered) until
- * spool_remove returned, or spool_close finished. */
+ * spool_remove returned, or spool_close finished. There may be millions: 56 bytes. */
 struct spool_entry {
 	uint64_t id;
 	uint64_t content_bytes;
-	uint64_t offset;	       /* of the content in its segment */
 	struct spool_segment *segment; /* NULL until committed */
 	struct list in_segment;	       /* the live messages of a segment */
-	struct spool_content *cached;  /* NULL: read from disk */
-	uint32_t record_bytes;	       /* its share of the segment's live bytes */
-	uint32_t content_crc;
-	uint32_t n_watching; /* operations on their way that know this entry */
-	bool has_body_file : 1, is_verified : 1;
+	union {
+		struct spool_place place;
+		struct spool_content *cached; /* when is_cached: it keeps the place meanwhile */
+	};
+	uint32_t record_bytes;	  /* its share of the segment's live bytes */
+	uint32_t n_watching : 28; /* operations on their way that know this entry */
+	uint32_t has_body_file : 1, is_verified : 1, is_cached : 1;
+	uint32_t mark : 1; /* see struct checkpoint */
 };
 
 /* ---- what a message consists of ---- */
@@ -154,6 +162,7 @@ enum spool_problem_kind {
 	SPOOL_PROBLEM_WRITE,	    /* writing or syncing failed; the segment was abandoned. error is given */
 	SPOOL_PROBLEM_PREPARE,	    /* the next segment cannot be prepared; error is given */
 	SPOOL_PROBLEM_RECLAIM,	    /* a file that is not needed any more cannot be freed; error is given */
+	SPOOL_PROBLEM_CHECKPOINT,   /* a checkpoint cannot be used or written; generation is its number */
 };
 struct spool_problem {
 	enum spool_problem_kind kind;
@@ -169,21 +178,26 @@ struct spool_problem {
 const char *spool_problem_text(enum spool_problem_kind kind);
 
 struct spool_hooks {
-	/* One call per live message, ascending by id, while spool_open runs; slices are valid for the call
-	 * only. Returns the zeroed entry to fill, which must never move; NULL makes spool_open fail with
-	 * -ENOMEM. */
+	/* One call per live message, some of them in each turn of the loop, from behind spool_open until
+	 * on_loaded; slices are valid for the call only. Returns the zeroed entry to fill, which must never
+	 * move; NULL ends loading with -ENOMEM. */
 	struct spool_entry *(*on_recovered)(void *user, const struct spool_envelope *env,
 		const struct spool_recipient *rcpts, size_t n_rcpts);
-	/* The present state of a message that is moved to a newer segment: every call made for it so far is
-	 * included. The outputs stay valid until the hook is called again or control returns to the loop. */
+	/* The present state of a message that is moved to a newer segment or put into a checkpoint: every
+	 * call made for it so far is included. It may be asked until spool_close has finished. The outputs
+	 * stay valid until the hook is called again or control returns to the loop. NULL where messages are
+	 * only added: nothing is moved then, and there are no checkpoints. */
 	void (*describe)(void *user, struct spool_entry *entry, struct spool_envelope *env_out,
 		const struct spool_recipient **rcpts_out, size_t *n_rcpts_out);
 	/* May be NULL. Also runs while spool_open runs. */
 	void (*on_problem)(void *user, const struct spool_problem *problem);
+	/* May be NULL. 0: every live message has been handed over. Else loading ended with this error: some
+	 * are not known; new mail can be taken, and nothing that is on disk is given up; open it again. */
+	void (*on_loaded)(void *user, int result);
 };
 
 struct spool_settings {
-	uint64_t segment_bytes;	   /* 0: 64 MiB; a multiple of 4,096, at least 64 KiB */
+	uint64_t segment_bytes;	   /* 0: 64 MiB; a multiple of 4,096, 64 KiB to 2 GiB */
 	uint64_t body_threshold;   /* 0: 256 KiB; longer content goes to a file of its own */
 	uint64_t reserve_bytes;	   /* free space of the file system that new mail may not use; 0: none */
 	uint64_t memory_budget;	   /* 0: 64 MiB; content held in memory, fresh and cached */
@@ -197,9 +211,10 @@ struct spool_settings {
 
 typedef void (*spool_done)(void *user, int result); /* 0, or negative errno: not on disk */
 
-/* Locks dir (created when missing, mode 0700), replays it, starts the commit thread. dir holds log/, bodies/
- * and lock. 0, -EBUSY when another process has it open, -EPROTONOSUPPORT for a format of a later version, or
- * another negative errno. hooks is copied. */
+/* Locks dir (created when missing, mode 0700), finds the end of its log, starts the commit thread: from then
+ * on it takes new messages, while those that are there are handed over (hooks.on_recovered, on_loaded). dir
+ * holds log/, bodies/ and lock. 0, -EBUSY when another process has it open, -EPROTONOSUPPORT for a format of
+ * a later version, or another negative errno. hooks is copied. */
 MUST_USE int spool_open(const char *dir, const struct spool_settings *settings, uv_loop_t *loop,
 	const struct spool_hooks *hooks, void *user, struct spool **spool_out);
 /* Writes what is pending, answers every callback, frees everything, then calls closed. No other call is
@@ -221,6 +236,8 @@ struct spool_statistics {
 	uint64_t n_prepared;
 	uint64_t n_batches, n_records; /* committed since opening */
 	uint64_t cached_bytes;
+	bool is_loading;			  /* n_messages and live_bytes are still growing */
+	uint64_t n_checkpoints, checkpoint_bytes; /* written since opening; size of the last one */
 };
 void spool_statistics(struct spool *sp, struct spool_statistics *out);
 
@@ -276,7 +293,7 @@ void spool_content_forget(struct spool *sp, struct spool_entry *entry);
 /* ---- reading a spool that nobody has open ---- */
 
 struct spool_scanned;  /* the content of one message */
-struct spool_visitor { /* each may be NULL */
+struct spool_visitor { /* each may be NULL; messages come in order of their ids */
 	/* Once, before the messages: no id at or above it was ever used. */
 	void (*high_water)(void *user, uint64_t next_id);
 	void (*message)(void *user, const struct spool_envelope *env, const struct spool_recipient *rcpts,

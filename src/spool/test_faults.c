@@ -95,6 +95,7 @@ static size_t run_with_fault(size_t at, const struct fault *fault)
 	};
 	r = kit_try_open(&kit);
 	if (r == 0) {
+		kit_load(&kit);
 		workload();
 		assert_nothing_waits();
 		shim->fault.is_armed = false;

@@ -148,6 +148,14 @@ static void kit_on_problem(void *user, const struct spool_problem *problem)
 	k->last_problem = *problem;
 }
 
+static void kit_on_loaded(void *user, int result)
+{
+	struct kit *k = user;
+
+	k->is_loaded = true;
+	k->load_result = result;
+}
+
 unsigned kit_n_problems(const struct kit *k)
 {
 	unsigned n = 0;
@@ -162,12 +170,14 @@ unsigned kit_n_problems(const struct kit *k)
 
 int kit_try_open(struct kit *k)
 {
-	static const struct spool_hooks hooks = { kit_on_recovered, kit_describe, kit_on_problem };
+	static const struct spool_hooks hooks = { kit_on_recovered, kit_describe, kit_on_problem,
+		kit_on_loaded };
 	int r;
 
 	assert_int_equal(uv_loop_init(&k->loop), 0);
 	memset(k->problems, 0, sizeof(k->problems));
 	k->n_recovered = 0;
+	k->is_loaded = false;
 	r = spool_open(k->dir, &k->set, &k->loop, &hooks, k, &k->sp);
 	if (r < 0)
 		assert_int_equal(uv_loop_close(&k->loop), 0);
@@ -177,6 +187,14 @@ int kit_try_open(struct kit *k)
 void kit_open(struct kit *k)
 {
 	assert_int_equal(kit_try_open(k), 0);
+	kit_load(k);
+}
+
+void kit_load(struct kit *k)
+{
+	while (!k->is_loaded)
+		uv_run(&k->loop, UV_RUN_ONCE);
+	assert_int_equal(k->load_result, 0);
 }
 
 static void kit_closed(void *user)
@@ -194,6 +212,12 @@ void kit_close(struct kit *k)
 	assert_true(k->is_closed);
 	assert_int_equal(uv_loop_close(&k->loop), 0);
 	k->sp = NULL;
+}
+
+void kit_close_without_checkpoint(struct kit *k)
+{
+	k->sp->checkpoint.was_last = true;
+	kit_close(k);
 }
 
 void kit_forget(struct kit *k)

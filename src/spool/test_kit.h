@@ -39,15 +39,18 @@ struct kit {
 	size_t n_recovered;
 	unsigned problems[16]; /* by kind */
 	struct spool_problem last_problem;
-	bool is_closed;
+	bool is_closed, is_loaded;
+	int load_result;
 	size_t n_events_at_recovery; /* of the shim, when the first message was handed over */
 };
 
 void kit_init(struct kit *k); /* makes the directory; settings for small segments */
 void kit_deinit(struct kit *k);
 int kit_try_open(struct kit *k);
-void kit_open(struct kit *k);
+void kit_open(struct kit *k); /* and waits until all is handed over */
+void kit_load(struct kit *k);
 void kit_close(struct kit *k);
+void kit_close_without_checkpoint(struct kit *k);
 void kit_reopen(struct kit *k);
 /* Forgets everything it knows of messages, but what was promised. */
 void kit_forget(struct kit *k);

@@ -214,7 +214,7 @@ static void damaged_content_is_moved_as_damaged(void **state)
 	kit_commit(&kit, 1, 3000, 1);
 	spool_content_forget(kit.sp, &kit.messages[1].entry);
 	assert_int_equal(pwrite(kit.messages[1].entry.segment->fd, junk, sizeof(junk),
-				 (off_t)kit.messages[1].entry.offset + 1000),
+				 (off_t)entry_place_of(&kit.messages[1].entry)->content_at + 1000),
 		sizeof(junk));
 	uint64_t first = kit.messages[1].entry.segment->generation;
 	for (uint64_t id = 2; id < 150; id++) {

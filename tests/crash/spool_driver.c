@@ -209,6 +209,7 @@ static void open_spool(void)
 		assert_true(tries < 100);
 		kit_forget(&kit);
 	}
+	kit_load(&kit);
 }
 
 /* Everything that a spool does, with new ids from first on. */
@@ -350,6 +351,7 @@ static bool judge_open(void)
 	after.set = kit.set;
 	if (kit_try_open(&after) < 0)
 		COMPLAIN("it cannot be opened");
+	kit_load(&after);
 	if (!all_is_right())
 		return false;
 	first = fingerprint();
