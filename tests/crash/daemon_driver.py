@@ -241,13 +241,13 @@ class Machine:
         return self.ledger.account({user: self.system.mailbox_text(user) for user in [*USERS, "root"]})[1]
 
 
-def record():
-    """Site to (key, hits of each phase)."""
+def record(lives):
+    """Site to (key, hits of each phase). The first life makes what the others find; which segments are new and which
+    used again depends on time, so several lives see more."""
     machine, found = Machine("record"), {}
     try:
-        machine.live(lambda number: None)  # the first life makes what the others find
-        machine.fresh()
-        machine.live(lambda number: None)
+        for _ in range(lives):
+            machine.live(lambda number: None)
         for line in machine.tool("sites").splitlines():
             key, who, call, file, *hits = line.split("\t")
             found[Site("daemon", who, call, file)] = (key, [int(n) for n in hits])
@@ -289,9 +289,11 @@ def work(cases, sites, matrix, seed):
         machine.close()
 
 
-def run_daemon(matrix, sample, seed, jobs):
-    sites = record()
+def run_daemon(matrix, sample, seed, jobs, lives=2):
+    sites = record(lives)
     matrix.sites.update(sites)
+    matrix.faults["daemon"] = [fault.name for fault in FAULTS]
+    matrix.applies.update((site, fault.name) for site in sites for fault in FAULTS if fault.applies(site))
     cases = list(enumerate(plan(sites, sample, seed)))
     with ThreadPoolExecutor(jobs) as pool:
         for done in [pool.submit(work, cases[job::jobs], sites, matrix, seed) for job in range(jobs)]:

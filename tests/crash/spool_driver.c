@@ -691,6 +691,8 @@ int main(int argc, char **argv)
 	book = mmap(NULL, sizeof(*book), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	shared_verdict =
 		mmap(NULL, sizeof(verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		(void)printf("fault\t%s\n", kinds[i].name);
 	record_sites();
 	plan(is_sample);
 	run_all(number_behind(argc, argv, "--jobs", 2), number_behind(argc, argv, "--seed", 1));
