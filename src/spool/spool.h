@@ -13,7 +13,7 @@
  *
  * Never: logging (it reports through hooks), policy, network, text of messages. Errors are negative errno.
  * The format and every legal state on disk: docs/SPOOL.md. Layer: spool (base, mail, libuv).
- * Tests: test_format.c, test_spool.c, test_recovery.c, test_checkpoint.c, test_crash.c, test_reclaim.c,
+ * Tests: test_format.c, test_spool.c, test_recovery.c, test_crash.c, test_reclaim.c,
  * test_faults.c.
  */
 #pragma once
