@@ -35,15 +35,15 @@ static void tell_json(const struct acting *a, uint64_t id, int exit_code, struct
 	auto_buf struct buf line = BUF_INIT(16 * LIMIT_REASON);
 	struct json j = JSON_INIT(&line);
 
-	json_text_object(&j, NULL);
-	json_text_text(&j, "queue_id", slice_of(queue_id_format(id).at));
-	json_text_text(&j, "action", slice_of(a->act->verb));
-	json_text_bool(&j, "done", exit_code == EX_OK);
+	json_put_object(&j, NULL);
+	json_put_text(&j, "queue_id", slice_of(queue_id_format(id).at));
+	json_put_text(&j, "action", slice_of(a->act->verb));
+	json_put_bool(&j, "done", exit_code == EX_OK);
 	if (exit_code != EX_OK) {
-		json_text_number(&j, "exit_code", (uint64_t)exit_code);
-		json_text_text(&j, "text", text);
+		json_put_number(&j, "exit_code", (uint64_t)exit_code);
+		json_put_text(&j, "text", text);
 	}
-	json_text_object_end(&j);
+	json_put_object_end(&j);
 	(void)puts(buf_cstr(&line));
 }
 

@@ -157,14 +157,14 @@ static void json_group(struct printer *p, const struct msg_QUEUE_GROUP *g)
 {
 	struct json j = JSON_INIT(&p->line);
 
-	json_text_object(&j, NULL);
-	json_text_text(&j, by_name(p->q->by), g->key);
-	json_text_number(&j, "messages", g->n_mails);
-	json_text_number(&j, "recipients", g->n_rcpts);
-	json_text_number(&j, "bytes", g->bytes);
-	json_text_number(&j, "oldest", g->oldest_s);
-	json_text_text(&j, "example", slice_of(queue_id_format(g->example).at));
-	json_text_object_end(&j);
+	json_put_object(&j, NULL);
+	json_put_text(&j, by_name(p->q->by), g->key);
+	json_put_number(&j, "messages", g->n_mails);
+	json_put_number(&j, "recipients", g->n_rcpts);
+	json_put_number(&j, "bytes", g->bytes);
+	json_put_number(&j, "oldest", g->oldest_s);
+	json_put_text(&j, "example", slice_of(queue_id_format(g->example).at));
+	json_put_object_end(&j);
 	buf_append_byte(&p->line, '\n');
 	json_line(p);
 }
@@ -449,18 +449,18 @@ static void why_rcpt_json(struct printer *p, const struct msg_QUEUE_RCPT *r)
 	const struct why_words *w = words_of(p, r);
 	struct json j = JSON_INIT(&p->line);
 
-	json_text_object(&j, NULL);
-	json_text_text(&j, "queue_id", slice_of(queue_id_format(p->id).at));
-	json_text_text(&j, "recipient", r->forward_path);
-	json_text_text(&j, "status", r->status);
-	json_text_text(&j, "reason", r->reason);
-	json_text_text(&j, "what", slice_of(w->what));
-	json_text_text(&j, "whose", slice_of(w->whose));
-	json_text_text(&j, "help", slice_of(w->help));
-	json_text_number(&j, "attempts", r->attempts);
-	json_text_number(&j, "next_attempt", r->next_attempt_s);
-	json_text_number(&j, "expiry_time", p->expires_s);
-	json_text_object_end(&j);
+	json_put_object(&j, NULL);
+	json_put_text(&j, "queue_id", slice_of(queue_id_format(p->id).at));
+	json_put_text(&j, "recipient", r->forward_path);
+	json_put_text(&j, "status", r->status);
+	json_put_text(&j, "reason", r->reason);
+	json_put_text(&j, "what", slice_of(w->what));
+	json_put_text(&j, "whose", slice_of(w->whose));
+	json_put_text(&j, "help", slice_of(w->help));
+	json_put_number(&j, "attempts", r->attempts);
+	json_put_number(&j, "next_attempt", r->next_attempt_s);
+	json_put_number(&j, "expiry_time", p->expires_s);
+	json_put_object_end(&j);
 	buf_append_byte(&p->line, '\n');
 	json_line(p);
 }

@@ -55,30 +55,30 @@ static void print_json(const struct history_event *e)
 	struct json j = JSON_INIT(&line);
 	bool is_list = slice_eq(e->name, SLICE("accepted"));
 
-	json_text_object(&j, NULL);
-	json_text_text(&j, "queue_id", slice_of(queue_id_format(e->id).at));
-	json_text_number(&j, "time_us", e->time_us);
-	json_text_text(&j, "event", e->name);
+	json_put_object(&j, NULL);
+	json_put_text(&j, "queue_id", slice_of(queue_id_format(e->id).at));
+	json_put_number(&j, "time_us", e->time_us);
+	json_put_text(&j, "event", e->name);
 	while (history_field_next(&fields, &name, &value)) {
 		auto_free char *word = slice_dup(name);
 		if (is_list && slice_eq(name, SLICE("to")))
 			continue;
 		buf_clear(&text);
 		history_unescape(value, &text);
-		json_text_text(&j, word, buf_slice(&text));
+		json_put_text(&j, word, buf_slice(&text));
 	}
 	if (is_list) {
-		json_text_array(&j, "to");
+		json_put_array(&j, "to");
 		for (fields = e->fields; history_field_next(&fields, &name, &value);) {
 			if (!slice_eq(name, SLICE("to")))
 				continue;
 			buf_clear(&text);
 			history_unescape(value, &text);
-			json_text_text(&j, NULL, buf_slice(&text));
+			json_put_text(&j, NULL, buf_slice(&text));
 		}
-		json_text_array_end(&j);
+		json_put_array_end(&j);
 	}
-	json_text_object_end(&j);
+	json_put_object_end(&j);
 	(void)puts(buf_cstr(&line));
 }
 

@@ -46,39 +46,39 @@ static void close_with(struct json *j, char bracket)
 	j->has_member = true;
 }
 
-void json_text_object(struct json *j, const char *name)
+void json_put_object(struct json *j, const char *name)
 {
 	open_with(j, name, '{');
 }
 
-void json_text_object_end(struct json *j)
+void json_put_object_end(struct json *j)
 {
 	close_with(j, '}');
 }
 
-void json_text_array(struct json *j, const char *name)
+void json_put_array(struct json *j, const char *name)
 {
 	open_with(j, name, '[');
 }
 
-void json_text_array_end(struct json *j)
+void json_put_array_end(struct json *j)
 {
 	close_with(j, ']');
 }
 
-void json_text_text(struct json *j, const char *name, struct slice value)
+void json_put_text(struct json *j, const char *name, struct slice value)
 {
 	member(j, name);
 	append_text(j->out, value);
 }
 
-void json_text_number(struct json *j, const char *name, uint64_t value)
+void json_put_number(struct json *j, const char *name, uint64_t value)
 {
 	member(j, name);
 	buf_printf(j->out, "%" PRIu64, value);
 }
 
-void json_text_bool(struct json *j, const char *name, bool value)
+void json_put_bool(struct json *j, const char *name, bool value)
 {
 	member(j, name);
 	buf_append_str(j->out, value ? "true" : "false");

@@ -16,10 +16,10 @@ struct json {
 #define JSON_INIT(buf) ((struct json){ .out = (buf) })
 
 /* name NULL: an element of an array, or the outermost object. */
-void json_text_object(struct json *j, const char *name);
-void json_text_object_end(struct json *j);
-void json_text_array(struct json *j, const char *name);
-void json_text_array_end(struct json *j);
-void json_text_text(struct json *j, const char *name, struct slice value);
-void json_text_number(struct json *j, const char *name, uint64_t value);
-void json_text_bool(struct json *j, const char *name, bool value);
+void json_put_object(struct json *j, const char *name);
+void json_put_object_end(struct json *j);
+void json_put_array(struct json *j, const char *name);
+void json_put_array_end(struct json *j);
+void json_put_text(struct json *j, const char *name, struct slice value);
+void json_put_number(struct json *j, const char *name, uint64_t value);
+void json_put_bool(struct json *j, const char *name, bool value);

@@ -27,9 +27,9 @@ static void text_is_always_utf8(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		auto_buf struct buf out = BUF_INIT(1000);
 		struct json j = JSON_INIT(&out);
-		json_text_object(&j, NULL);
-		json_text_text(&j, "a", rows[i].text);
-		json_text_object_end(&j);
+		json_put_object(&j, NULL);
+		json_put_text(&j, "a", rows[i].text);
+		json_put_object_end(&j);
 		assert_string_equal(buf_cstr(&out), rows[i].want);
 	}
 }
@@ -40,19 +40,19 @@ static void members_have_commas_between_them(void **state)
 	struct json j = JSON_INIT(&out);
 
 	(void)state;
-	json_text_object(&j, NULL);
-	json_text_number(&j, "n", UINT64_MAX);
-	json_text_array(&j, "list");
-	json_text_object(&j, NULL);
-	json_text_object_end(&j);
-	json_text_object(&j, NULL);
-	json_text_bool(&j, "yes", true);
-	json_text_bool(&j, "no", false);
-	json_text_object_end(&j);
-	json_text_array_end(&j);
-	json_text_array(&j, "empty");
-	json_text_array_end(&j);
-	json_text_object_end(&j);
+	json_put_object(&j, NULL);
+	json_put_number(&j, "n", UINT64_MAX);
+	json_put_array(&j, "list");
+	json_put_object(&j, NULL);
+	json_put_object_end(&j);
+	json_put_object(&j, NULL);
+	json_put_bool(&j, "yes", true);
+	json_put_bool(&j, "no", false);
+	json_put_object_end(&j);
+	json_put_array_end(&j);
+	json_put_array(&j, "empty");
+	json_put_array_end(&j);
+	json_put_object_end(&j);
 	assert_string_equal(buf_cstr(&out),
 		"{\"n\": 18446744073709551615, \"list\": [{}, {\"yes\": true, \"no\": false}], \"empty\": "
 		"[]}");
