@@ -190,6 +190,18 @@ int file_replace(int dirfd, const char *name, mode_t mode, struct slice content)
 	return file_sync_dir(dirfd);
 }
 
+int file_list(int dirfd, const char *name, DIR **dir_out)
+{
+	auto_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		return -errno;
+	(void)take_fd(&fd); /* the stream's now */
+	*dir_out = dir;
+	return 0;
+}
+
 int file_make_dirs(const char *path, mode_t mode)
 {
 	char part[PATH_MAX];

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "base/buf.h"
+#include <dirent.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -32,5 +33,7 @@ MUST_USE int file_link(int from_dir, const char *from, int to_dir, const char *t
 MUST_USE int file_unlink(int dirfd, const char *name);
 /* name becomes content whole or not at all: written aside in dirfd, synced, renamed, directory synced. */
 MUST_USE int file_replace(int dirfd, const char *name, mode_t mode, struct slice content);
+/* Opens a directory below dirfd (".": itself) for readdir(); the caller's to closedir(). */
+MUST_USE int file_list(int dirfd, const char *name, DIR **dir_out);
 /* Creates each missing part of path with mode. */
 MUST_USE int file_make_dirs(const char *path, mode_t mode);

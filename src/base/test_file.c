@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -216,6 +215,25 @@ static void logs_controls_at_full_length(void **state)
 	log_set_sink(NULL, NULL);
 }
 
+static void lists(void **state)
+{
+	DIR *d = NULL;
+	bool is_found = false;
+
+	(void)state;
+	assert_int_equal(mkdirat(dir, "listed", 0700), 0);
+	assert_int_equal(file_replace(dir, "listed/a", 0600, SLICE("x")), 0);
+	assert_int_equal(file_list(dir, "listed", &d), 0);
+	for (const struct dirent *e; (e = readdir(d));)
+		is_found |= strcmp(e->d_name, "a") == 0;
+	assert_true(is_found);
+	(void)closedir(d);
+	d = NULL;
+	assert_int_equal(file_list(dir, "missing", &d), -ENOENT);
+	assert_int_equal(file_list(dir, "listed/a", &d), -ENOTDIR);
+	assert_null(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +242,7 @@ int main(void)
 		cmocka_unit_test(reports_failures),
 		cmocka_unit_test(replaces_whole),
 		cmocka_unit_test(links_and_makes_dirs),
+		cmocka_unit_test(lists),
 		cmocka_unit_test(sums_like_everyone),
 		cmocka_unit_test(logs_safely),
 		cmocka_unit_test(logs_controls_at_full_length),

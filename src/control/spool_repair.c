@@ -14,7 +14,6 @@
 #include "control/spool.h"
 #include "base/file.h"
 #include "control/commands.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -223,15 +222,12 @@ static bool is_kept(const struct repair *r, const char *name)
 /* Calls one() for each name of the directory. */
 static int each_name(struct repair *r, int dir_fd, int (*one)(struct repair *r, int dir_fd, const char *name))
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
+	DIR *dir;
+	int error = file_list(dir_fd, ".", &dir);
 
-	if (!dir) {
-		error = -errno;
-		cleanup_close(&fd);
+	if (error < 0)
 		return error;
-	}
 	while (error == 0 && (e = readdir(dir)) != NULL)
 		if (e->d_name[0] != '.')
 			error = one(r, dir_fd, e->d_name);

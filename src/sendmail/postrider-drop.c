@@ -9,7 +9,6 @@
  */
 #include "base/file.h"
 #include "config/paths.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/random.h>
@@ -44,15 +43,12 @@ static bool hold_standard_descriptors(void)
 
 static bool user_has_too_many(int dir)
 {
-	int listed = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = listed < 0 ? NULL : fdopendir(listed);
 	const struct dirent *e;
 	unsigned n = 0;
+	DIR *d;
 
-	if (!d) {
-		cleanup_close(&listed);
+	if (file_list(dir, ".", &d) < 0)
 		return true;
-	}
 	while ((e = readdir(d))) {
 		struct stat st;
 		if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == getuid())

@@ -8,7 +8,6 @@
  */
 #include "spool/spool-private.h"
 #include "base/file.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -22,16 +21,13 @@ static int newest_first(const void *a, const void *b)
 int checkpoint_list(int log_fd, uint64_t **numbers_out, size_t *n_out)
 {
 	struct buf numbers = BUF_INIT(SIZE_MAX / 2);
-	int fd = openat(log_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	uint64_t number;
 	struct dirent *e;
+	DIR *dir;
+	int r = file_list(log_fd, ".", &dir);
 
-	if (!dir) {
-		int r = -errno;
-		cleanup_close(&fd);
+	if (r < 0)
 		return r;
-	}
 	while ((e = readdir(dir)) != NULL)
 		if (segment_name_parse(e->d_name, ".ckpt", &number))
 			buf_append(&numbers, (struct slice){ (const char *)&number, sizeof(number) });

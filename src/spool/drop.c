@@ -3,7 +3,6 @@
 #include "spool/drop.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -45,12 +44,11 @@ struct drop_walk {
 
 int drop_walk_open(int dirfd, struct drop_walk **walk_out)
 {
-	auto_close int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir;
+	int r = file_list(dirfd, ".", &dir);
 
-	if (!dir)
-		return -errno;
-	(void)take_fd(&fd); /* the stream's now */
+	if (r < 0)
+		return r;
 	*walk_out = mem_new(sizeof(**walk_out));
 	(*walk_out)->dir = dir;
 	return 0;
@@ -235,17 +233,13 @@ int drop_set_aside(int dirfd, const char *name)
 
 int drop_remove_unfinished(int dirfd, int64_t age_s)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	int64_t now = clock_wall_s();
 	struct dirent *e;
-	int n = 0;
+	DIR *dir;
+	int n = 0, r = file_list(dirfd, ".", &dir);
 
-	if (!dir) {
-		int r = -errno;
-		cleanup_close(&fd);
+	if (r < 0)
 		return r;
-	}
 	while ((e = readdir(dir)) != NULL) {
 		struct stat st;
 		if (e->d_name[0] != '.' || strncmp(e->d_name, ".bad-", 5) == 0 ||

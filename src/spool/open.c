@@ -8,7 +8,6 @@
  */
 #include "spool/spool-private.h"
 #include "base/file.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -149,15 +148,12 @@ static void sweep_name(struct spool *sp, int dir_fd, const char *name)
 
 static int sweep_dir(struct spool *sp, int dir_fd)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
+	DIR *dir;
+	int r = file_list(dir_fd, ".", &dir);
 
-	if (!dir) {
-		int r = -errno;
-		cleanup_close(&fd);
+	if (r < 0)
 		return r;
-	}
 	while ((e = readdir(dir)) != NULL)
 		sweep_name(sp, dir_fd, e->d_name);
 	(void)closedir(dir); /* was only read */

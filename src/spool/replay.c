@@ -14,7 +14,6 @@
  */
 #include "spool/spool-private.h"
 #include "base/file.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -186,16 +185,12 @@ static int replay_look_for_use(struct replay *r, struct replay_segment *s, bool 
 
 static int replay_list(struct replay *r, int log_fd, int open_flags)
 {
-	int fd = openat(log_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
-	int result = 0;
+	DIR *dir;
+	int result = file_list(log_fd, ".", &dir);
 
-	if (!dir) {
-		result = -errno;
-		cleanup_close(&fd);
+	if (result < 0)
 		return result;
-	}
 	while (result == 0 && (e = readdir(dir)) != NULL) {
 		uint64_t generation;
 		if (segment_name_parse(e->d_name, ".seg", &generation))
