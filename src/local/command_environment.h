@@ -4,7 +4,7 @@
  *
  * The names are those of Postfix and of Exim, so that the filters written for either work. What a sender
  * wrote is reduced to harmless letters, since commands put it into shell lines. Layer: local. Tests:
- * test_command_environment.c.
+ * test_errand.c.
  */
 #pragma once
 #include "base/arena.h"

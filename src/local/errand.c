@@ -21,8 +21,7 @@ static struct errands {
 	struct alias_table *aliases;
 	struct forward of_root; /* root's .forward, which local.command_user could not read */
 	bool has_of_root;
-	enum rhs_kind list_kind; /* RHS_INCLUDE: list_path is there */
-	char *list_path;
+	char *list_path; /* of the list that this process reads, or NULL */
 	size_t n_running;
 } errands;
 
@@ -90,7 +89,7 @@ static enum alias_status find_item(
 	switch (o.kind) {
 	case ORIGIN_ALIAS: return find_alias_item(w, &o, kind_out, text);
 	case ORIGIN_LIST:
-		*kind_out = errands.list_kind;
+		*kind_out = RHS_INCLUDE;
 		buf_append_str(text, errands.list_path ? errands.list_path : "");
 		return errands.list_path ? ALIAS_FOUND : ALIAS_NONE;
 	case ORIGIN_FORWARD: return find_in_forward(w, &o, origin, kind_out, text);
@@ -283,7 +282,7 @@ static void deliver_list(struct errand *e)
 	struct forward members;
 	struct worker *w = e->w;
 
-	switch (list_file_read(w->config, buf_cstr(&e->text), w->forward_user.private_gid, &members)) {
+	switch (list_file_read(buf_cstr(&e->text), w->forward_user.private_gid, &members)) {
 	case LIST_EMPTY: answer_path(e, JOB_DELIVERED, "2.0.0", "the list has no members"); break;
 	case LIST_DEFER: answer(e, JOB_DEFERRED, "4.3.5", members.reason); break;
 	case LIST_MEMBERS: forward_to(e, &members); break;
@@ -354,11 +353,12 @@ void errand_step(struct worker *w)
 void errand_before_drop(struct worker *w, struct slice list)
 {
 	auto_buf struct buf path = BUF_INIT(LIMIT_ALIAS_LINE);
+	enum rhs_kind kind;
 	struct origin o;
 
 	if (list.len) {
 		if (origin_parse(list, &o) && o.kind == ORIGIN_LIST &&
-			find_alias_item(w, &o, &errands.list_kind, &path) == ALIAS_FOUND)
+			find_alias_item(w, &o, &kind, &path) == ALIAS_FOUND)
 			errands.list_path = slice_dup(buf_slice(&path));
 		alias_table_free(&errands.aliases);
 	} else if (w->user.uid == 0 && w->config->paths.sandbox[0] == '\0') {

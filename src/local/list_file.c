@@ -12,7 +12,6 @@
 #define LIST_DEPTH_MAX 10		  /* lists in lists */
 
 struct reading {
-	const struct config *config;
 	gid_t private_gid;
 	struct forward *out;
 	size_t cap, depth;
@@ -140,10 +139,9 @@ static bool read_list(struct reading *r, const char *path)
 	return ok;
 }
 
-enum list_outcome list_file_read(
-	const struct config *c, const char *path, gid_t private_gid, struct forward *out)
+enum list_outcome list_file_read(const char *path, gid_t private_gid, struct forward *out)
 {
-	struct reading r = { .config = c, .private_gid = private_gid, .out = out };
+	struct reading r = { .private_gid = private_gid, .out = out };
 
 	*out = (struct forward){ .strings = ARENA_INIT(2 * (size_t)LIST_BYTES_MAX) };
 	if (!read_list(&r, path))

@@ -4,7 +4,7 @@
  *
  * Members are addresses and \users; commands and files in a list are refused, because whoever may write the
  * list would run them. A list may include lists of the same owner or of root. Reads only; logs each refused
- * item. Layer: local. Tests: test_list_file.c.
+ * item. Layer: local. Tests: test_errand.c.
  */
 #pragma once
 #include "local/forward.h"
@@ -17,5 +17,4 @@ enum list_outcome {
 
 /* private_gid: a group that may write the list besides its owner; (gid_t)-1: none. forward_free() frees *out.
  */
-enum list_outcome list_file_read(
-	const struct config *c, const char *path, gid_t private_gid, struct forward *out);
+enum list_outcome list_file_read(const char *path, gid_t private_gid, struct forward *out);

@@ -3,7 +3,6 @@
 #include "local/maildir.h"
 #include "base/file.h"
 #include "mail/queue_id.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -50,24 +49,23 @@ static int open_parts(const char *path, int *root_out, int *tmp_out, int *new_ou
 	return 0;
 }
 
-/* A reader has moved it to cur/ and added ":2,FLAGS" to its name. */
+/* Whether a reader has moved it to cur/, with ":2,FLAGS" behind its name; that is synced then. */
 static int is_in_cur(int root, const char *name, bool *found_out)
 {
-	int fd = openat(root, "cur", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	size_t n = strlen(name);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool is_found = false;
+	DIR *dir;
+	int r = file_list(root, "cur", &dir);
 
-	if (!dir) {
-		int error = errno;
-		if (fd >= 0)
-			(void)close(fd);
-		return -error;
-	}
-	for (const struct dirent *e; !*found_out && (e = readdir(dir));)
-		*found_out =
-			strncmp(e->d_name, name, n) == 0 && (e->d_name[n] == ':' || e->d_name[n] == '\0');
+	if (r < 0)
+		return r;
+	for (const struct dirent *e; !is_found && (e = readdir(dir));)
+		is_found = strncmp(e->d_name, name, n) == 0 && (e->d_name[n] == ':' || e->d_name[n] == '\0');
+	if (is_found)
+		r = file_sync_dir(dirfd(dir));
 	(void)closedir(dir);
-	return 0;
+	*found_out = is_found;
+	return r;
 }
 
 /* The text under name in tmp/, synced. */
@@ -88,26 +86,29 @@ static int write_aside(int tmp, const char *name, struct slice text)
 	return r;
 }
 
-/* A failed sync of the directory is final: the name goes again, and the mail is not delivered. */
+/* What an earlier attempt left in new/ may not be durable yet either. A failed sync of the directory is
+ * final: the name goes again, and the mail is not delivered. */
 static int publish(int tmp, int fresh, const char *name)
 {
-	int r = file_link(tmp, name, fresh, name);
+	int r = file_link(tmp, name, fresh, name), synced;
 
-	if (r == 0) {
-		r = file_sync_dir(fresh);
-		if (r < 0)
-			(void)unlinkat(fresh, name, 0);
-	}
 	(void)unlinkat(tmp, name, 0);
-	return r == 0 ? MAILDIR_DELIVERED : r == -EEXIST ? MAILDIR_DELIVERED_BEFORE : r;
+	if (r < 0 && r != -EEXIST)
+		return r;
+	synced = file_sync_dir(fresh);
+	if (synced < 0) {
+		(void)unlinkat(fresh, name, 0);
+		return synced;
+	}
+	return r == 0 ? MAILDIR_DELIVERED : MAILDIR_DELIVERED_BEFORE;
 }
 
 /* '/' and ':' in the host's name would mean something. */
 static void make_name(const struct maildir_mail *mail, char out[NAME_MAX + 1])
 {
 	(void)snprintf(out, NAME_MAX + 1, "%" PRIu64 ".Q%sR%" PRIu32 ".%.100s",
-		queue_id_number(mail->queue_id) / 1000000, queue_id_format(mail->queue_id).at, mail->rcpt,
-		mail->host);
+		QUEUE_ID_EPOCH_S + queue_id_number(mail->queue_id) / 1000000,
+		queue_id_format(mail->queue_id).at, mail->rcpt, mail->host);
 	for (char *c = out; *c; c++)
 		if (*c == '/' || *c == ':')
 			*c = '_';

@@ -4,7 +4,7 @@
  *
  * Written in tmp/, synced, linked into new/, and new/ synced; no locks. The name is made of queue id and
  * recipient, so that a second attempt after a crash finds the first one's file instead of delivering again.
- * Runs as the owner; missing directories are made (0700). Layer: local. Tests: test_maildir.c.
+ * Runs as the owner; missing directories are made (0700). Layer: local. Tests: test_errand.c.
  */
 #pragma once
 #include "base/slice.h"

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "local/command.h"
-#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +13,19 @@
 #define BODY SLICE("Hello\nFrom the body\n")
 
 static struct rig rig;
+
+/* Instead of the C library's, in the role too, which is this program: while the file that TEST_SYNC_FAILS
+ * names is there, no directory and no new file can be synced. */
+int fsync(int fd)
+{
+	const char *flag = getenv("TEST_SYNC_FAILS");
+
+	(void)fd;
+	if (!flag || access(flag, F_OK) < 0)
+		return 0;
+	errno = EIO;
+	return -1;
+}
 
 static void start(const char *settings)
 {
@@ -288,6 +301,26 @@ static size_t n_files(const char *path)
 	return n;
 }
 
+/* As a mail reader does; how many there were. */
+static size_t rename_all(const char *from, const char *to, const char *suffix)
+{
+	DIR *dir = opendir(rig_path(&rig, from));
+	size_t n = 0;
+
+	assert_non_null(dir);
+	for (const struct dirent *e; (e = readdir(dir));) {
+		char old[400], new[400];
+		if (e->d_name[0] == '.')
+			continue;
+		(void)snprintf(old, sizeof(old), "%s/%s", rig_path(&rig, from), e->d_name);
+		(void)snprintf(new, sizeof(new), "%s/%s%s", rig_path(&rig, to), e->d_name, suffix);
+		assert_int_equal(file_rename(AT_FDCWD, old, AT_FDCWD, new), 0);
+		n++;
+	}
+	(void)closedir(dir);
+	return n;
+}
+
 static void maildirs(void **state)
 {
 	char forward[300], origin[200];
@@ -309,6 +342,49 @@ static void maildirs(void **state)
 	give(3, "u0", LEAF_FILE, origin, 0);
 	rig_wait_done(&rig, 4);
 	assert_int_equal(n_files("home/u0/Maildir/new"), 2);
+	stop();
+}
+
+/* What an attempt left that was cut off before its sync is no delivery until its name is synced. */
+static void a_maildir_copy_counts_when_it_is_synced(void **state)
+{
+	static const char *const places[] = { "home/u0/Maildir/new", "home/u0/Maildir/cur" };
+	char forward[300], origin[200], flag[100];
+	uint64_t job = 10;
+
+	(void)state;
+	rig_init(&rig, 2, geteuid(), true, "");
+	(void)snprintf(flag, sizeof(flag), "%s", rig_path(&rig, "sync_fails"));
+	assert_int_equal(setenv("TEST_SYNC_FAILS", flag, 1), 0);
+	rig_start(&rig);
+	(void)snprintf(forward, sizeof(forward), "%s/\n", rig_path(&rig, "home/u0/Maildir"));
+	assert_int_equal(deliver_item(1, forward)->outcome, JOB_DELIVERED);
+	(void)snprintf(origin, sizeof(origin), "%s", rig_answer(&rig, 1, 0)->origin);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++, job += 2) {
+		auto_buf struct buf content = rig_content(1002, "Message-ID: <m@x>\n", BODY);
+		const struct rig_mail again = { .queue_id = 1002,
+			.users = { "u0" },
+			.kind = LEAF_FILE,
+			.origin = origin,
+			.flags = RCPT_RECONCILE,
+			.content = buf_slice(&content) };
+		struct rig_mail first = again, second = again;
+		first.job = job;
+		second.job = job + 1;
+		rig_write(&rig, "sync_fails", SLICE(""));
+		rig_give(&rig, &first);
+		rig_wait_done(&rig, rig.n_done + 1);
+		assert_int_equal(rig_answer(&rig, job, 0)->outcome, JOB_DEFERRED);
+		assert_int_equal(unlink(flag), 0);
+		rig_give(&rig, &second);
+		rig_wait_done(&rig, rig.n_done + 1);
+		assert_int_equal(rig_answer(&rig, job + 1, 0)->outcome, JOB_DELIVERED);
+		assert_int_equal(n_files(places[i]), 1);
+		if (i == 0)
+			assert_int_equal(rename_all(places[0], places[1], ":2,S"), 1);
+	}
+	assert_int_equal(n_files("home/u0/Maildir/new"), 0);
+	assert_int_equal(unsetenv("TEST_SYNC_FAILS"), 0);
 	stop();
 }
 
@@ -435,6 +511,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(files_are_appended_to),
 		cmocka_unit_test(files_that_are_none),
 		cmocka_unit_test(maildirs),
+		cmocka_unit_test(a_maildir_copy_counts_when_it_is_synced),
 		cmocka_unit_test(a_home_mailbox_takes_the_place_of_the_mailbox),
 		cmocka_unit_test(a_mailbox_command_takes_the_place_of_the_mailbox),
 		cmocka_unit_test(lists),

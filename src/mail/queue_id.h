@@ -9,6 +9,8 @@
 #include "base/buf.h"
 
 #define QUEUE_ID_LEN 15
+#define QUEUE_ID_EPOCH_S                                                                                     \
+	UINT64_C(1577836800) /* 2020-01-01: numbers follow the clock in microseconds from here */
 #define QUEUE_ID_NUMBER_MAX ((UINT64_C(1) << 52) - 1)
 
 static inline uint64_t queue_id_make(uint8_t node, uint64_t number)

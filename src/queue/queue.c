@@ -11,8 +11,7 @@
 #include "mail/queue_id.h"
 #include "queue/core.h"
 
-#define ID_EPOCH_US                                                                                          \
-	UINT64_C(1577836800000000)	/* 2020-01-01: ids count microseconds from here, and never go back */
+#define ID_EPOCH_US (QUEUE_ID_EPOCH_S * 1000000)
 #define ID_RESERVE UINT64_C(1200000000) /* ids made durable ahead: twenty minutes of microseconds */
 #define BUSY_TRIES 50
 #define BUSY_PAUSE_MS 100
