@@ -188,14 +188,15 @@ static bool wait_for_room(uv_loop_t *loop)
 
 static void on_turn(uv_check_t *check)
 {
-	size_t n = 0;
+	size_t n = 0, share;
 	bool is_busy = false;
 
 	list_for_each (node, &walks)
 		n++;
+	share = MAX(STEPS_PER_TURN / MAX(n, (size_t)1), (size_t)STEPS_MIN);
 	list_for_each_safe (node, &walks) {
 		struct walk *w = CONTAINER_OF(node, struct walk, in_walks);
-		w->budget = MAX(STEPS_PER_TURN / n, (size_t)STEPS_MIN);
+		w->budget = share;
 		is_busy |= walk_some(w);
 	}
 	if (is_busy || wait_for_room(check->loop))
