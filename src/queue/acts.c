@@ -10,13 +10,12 @@
 #include "mail/queue_id.h"
 #include "queue/control-private.h"
 
-#define PENDING_MAX 500 /* records on their way to the disk, of one walk */
-#define ACT_STEPS 20	/* of a walk; what an act costs, in recipients looked at */
+#define ACT_STEPS 20 /* of a walk; what an act costs, in recipients looked at */
 
 struct act {
 	struct list in_acts;
 	struct client_state *client; /* NULL: gone */
-	struct walk *walk;	     /* NULL: the request is about this mail alone */
+	struct client_walk *walk;    /* NULL: the request is about this mail alone */
 	uint64_t request, id;
 	uid_t uid;
 	enum queue_action action;
@@ -45,7 +44,7 @@ static const struct order {
 /* Who orders what, and in which walk. */
 struct ordered {
 	struct client_state *client;
-	struct walk *walk;
+	struct client_walk *walk;
 	uint64_t request;
 	enum queue_action action;
 	struct slice argument;
@@ -123,7 +122,7 @@ void act_done(struct act *a, int result)
 void acts_client_gone(struct client_state *c)
 {
 	if (c->walk)
-		walk_stop(c->walk);
+		client_walk_stop(c->walk);
 	list_for_each (node, &acts) {
 		struct act *a = CONTAINER_OF(node, struct act, in_acts);
 		if (a->client == c)
@@ -131,7 +130,7 @@ void acts_client_gone(struct client_state *c)
 	}
 }
 
-void acts_walk_gone(const struct walk *w)
+void acts_walk_gone(const struct client_walk *w)
 {
 	list_for_each (node, &acts) {
 		struct act *a = CONTAINER_OF(node, struct act, in_acts);
@@ -297,28 +296,24 @@ static void act_on(struct message *m, const struct ordered *o)
 
 /* ---- many ---- */
 
-static bool act_visit(struct walk *w, struct message *m)
+static bool act_visit(struct client_walk *w, struct message *m)
 {
-	(void)walk_spend(w, ACT_STEPS + m->n_rcpts);
+	(void)walk_spend(&w->walk, ACT_STEPS + m->n_rcpts);
 	act_on(m,
 		&(struct ordered){ .client = w->client,
 			.walk = w,
 			.request = w->request,
 			.action = w->action,
 			.argument = w->argument });
-	if (w->n_pending >= PENDING_MAX)
-		w->budget = 0; /* the rest when they are on disk */
 	return true;
 }
 
-static bool act_end(struct walk *w)
+static bool act_end(struct client_walk *w)
 {
 	const char *why_not = w->action == QUEUE_ACT_FLUSH && queue.rp->config->queue_paused
 		? "deliveries are paused (queue.paused = yes)"
 		: NULL;
 
-	if (w->n_pending)
-		return false;
 	client_reply(w->client->ch, w->request,
 		w->n_failed	  ? 1
 			: why_not ? EX_TEMPFAIL
@@ -327,7 +322,7 @@ static bool act_end(struct walk *w)
 	return true;
 }
 
-static const struct walk_hooks act_hooks = { act_visit, act_end, true };
+static const struct client_walk_hooks act_hooks = { act_visit, act_end, true };
 
 static void act_on_named(struct channel *ch, const struct msg_QUEUE_ACT *a)
 {
@@ -356,8 +351,9 @@ static void act_on_named(struct channel *ch, const struct msg_QUEUE_ACT *a)
 
 static void act_on_many(struct channel *ch, const struct msg_QUEUE_ACT *a)
 {
-	struct walk *w = walk_start(client_of(ch),
-		&(struct walk_request){ .request = a->request, .filter = a->filter, .argument = a->argument },
+	struct client_walk *w = client_walk_start(client_of(ch),
+		&(struct client_walk_request){
+			.request = a->request, .filter = a->filter, .argument = a->argument },
 		&act_hooks);
 
 	if (!w)

@@ -249,7 +249,6 @@ void control_start(void)
 		return;
 	CHECK(uv_poll_init(queue.rp->loop, &control.poll, control.fd) == 0);
 	CHECK(uv_poll_start(&control.poll, UV_READABLE, on_connection) == 0);
-	walks_init();
 	CHECK(uv_timer_init(queue.rp->loop, &sweep) == 0);
 	CHECK(uv_timer_start(&sweep, on_sweep, SWEEP_MS, SWEEP_MS) == 0);
 }

@@ -78,11 +78,9 @@ bool age_expire(struct message *m, struct recipient *r, uint64_t before_us);
 /* When there is something to do for one that waits for its destination: microseconds from now. */
 uint64_t age_next_event_us(const struct message *m, const struct recipient_view *v);
 
-/* ---- walk.c ---- */
+/* ---- resume.c ---- */
 void queue_resume_paused(void);
 void queue_resume_recovered(void); /* once, when all of it is there */
-bool walks_turn(void);		   /* true: there is more to do in the next turn of the loop */
-void walks_message_leaves(const struct message *m); /* while it is still in queue.all */
 
 /* ---- priority.c ---- */
 /* content: its beginning, with the header section. */
@@ -204,9 +202,6 @@ void history_expanded(const struct message *m, const struct recipient *r, size_t
 void history_told(const struct message *m, uint64_t report_id);
 void history_ordered(uint64_t id, const char *what, uid_t uid);
 void history_removed(uint64_t id);
-
-/* ---- client_walk.c ---- */
-void walk_message_leaves(const struct message *m); /* while it is still in queue.all */
 
 /* ---- permission.c: what a user may do ---- */
 bool control_is_administrator(uid_t uid); /* root; in sandbox mode its user */

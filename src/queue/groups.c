@@ -134,9 +134,8 @@ static struct slice rcpt_key(const struct groups *g, const struct recipient_view
 							      : SLICE("(not tried yet)");
 }
 
-bool groups_visit(struct walk *w, struct message *m)
+bool groups_visit(struct client_walk *w, struct message *m)
 {
-	struct recipient_cursor at = message_cursor(m);
 	struct recipient_view v;
 	struct groups *g = w->groups;
 
@@ -144,14 +143,13 @@ bool groups_visit(struct walk *w, struct message *m)
 		count(g, g->by == QUEUE_BY_ALL ? SLICE_EMPTY : message_reverse_path(m), m, message_n_open(m));
 		return true;
 	}
-	while (walk_next(w, &at, &v)) {
-		if (!walk_spend(w, 2))
-			return false;
-		if (walk_wants_rcpt(w, &v))
+	while (walk_spend(&w->walk, 2)) {
+		if (!walk_next(&w->walk, m, &v))
+			return true;
+		if (client_walk_wants_rcpt(w, &v))
 			count(g, rcpt_key(g, &v), m, 1);
-		w->rcpt = at.next;
 	}
-	return true;
+	return false;
 }
 
 /* ---- telling ---- */
@@ -167,7 +165,7 @@ static int by_size(const void *a, const void *b)
 	return slice_cmp(x->key, y->key);
 }
 
-bool groups_end(struct walk *w)
+bool groups_end(struct client_walk *w)
 {
 	struct groups *g = w->groups;
 
@@ -178,7 +176,7 @@ bool groups_end(struct walk *w)
 	}
 	for (; g->n_sent < g->n; g->n_sent++) {
 		const struct group *x = g->all[g->n_sent];
-		if (!walk_has_room(w))
+		if (!client_walk_has_room(w))
 			return false;
 		SEND(w->client->ch, QUEUE_GROUP, .request = w->request, .key = x->key, .n_mails = x->n_mails,
 			.n_rcpts = x->n_rcpts, .bytes = x->bytes, .oldest_s = x->oldest_s,

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "mail/queue_id.h"
 #include "queue/core.h"
+#include "queue/walk.h"
 
 #define RECHECK_MS 1000 /* smallest step of the retry timer */
 
@@ -67,7 +68,6 @@ void queue_enter(struct message *m)
 static void message_leave(struct message *m)
 {
 	by_id_remove(&queue.by_id, m);
-	walk_message_leaves(m);
 	walks_message_leaves(m);
 	list_remove(&m->in_all);
 	turn_cancel(m);
@@ -342,6 +342,7 @@ void queue_settle(struct message *m)
 		return; /* it rests already, or waits for lookup */
 	spool_content_forget(queue.spool, &m->entry);
 	message_freeze(m);
+	walks_message_froze(m);
 	wait_for_turn(m);
 }
 

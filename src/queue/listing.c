@@ -77,9 +77,8 @@ static void send_rcpt(struct channel *ch, uint64_t request, const struct recipie
 
 /* ---- walks ---- */
 
-static bool list_visit(struct walk *w, struct message *m)
+static bool list_visit(struct client_walk *w, struct message *m)
 {
-	struct recipient_cursor at = message_cursor(m);
 	struct channel *ch = w->client->ch;
 	struct recipient_view v;
 
@@ -89,17 +88,16 @@ static bool list_visit(struct walk *w, struct message *m)
 			send_envelope(ch, w->request, m);
 	}
 	w->is_mail_sent = true;
-	while (walk_next(w, &at, &v)) {
-		if (!walk_has_room(w) || !walk_spend(w, 1))
-			return false;
+	while (client_walk_has_room(w) && walk_spend(&w->walk, 1)) {
+		if (!walk_next(&w->walk, m, &v))
+			return true;
 		if (w->view == QUEUE_VIEW_FULL || v.stage != STAGE_DONE)
 			send_rcpt(ch, w->request, &v);
-		w->rcpt = at.next;
 	}
-	return true;
+	return false;
 }
 
-static bool list_end(struct walk *w)
+static bool list_end(struct client_walk *w)
 {
 	bool is_missing = w->is_single && w->n_wanted == 0;
 
@@ -110,11 +108,11 @@ static bool list_end(struct walk *w)
 
 void listing_ask(struct channel *ch, const union msg_any *any, int *fd)
 {
-	static const struct walk_hooks list_hooks = { list_visit, list_end, false };
-	static const struct walk_hooks group_hooks = { groups_visit, groups_end, false };
+	static const struct client_walk_hooks list_hooks = { list_visit, list_end, false };
+	static const struct client_walk_hooks group_hooks = { groups_visit, groups_end, false };
 	const struct msg_QUEUE_LIST *l = &any->QUEUE_LIST;
 	bool is_grouped = l->view == QUEUE_VIEW_GROUPS;
-	struct walk *w;
+	struct client_walk *w;
 
 	(void)fd;
 	if (!client_speaks(ch))
@@ -124,8 +122,9 @@ void listing_ask(struct channel *ch, const union msg_any *any, int *fd)
 		client_reply(ch, l->request, EX_USAGE, "unknown kind of listing");
 		return;
 	}
-	w = walk_start(client_of(ch),
-		&(struct walk_request){ .request = l->request, .queue_id = l->queue_id, .filter = l->filter },
+	w = client_walk_start(client_of(ch),
+		&(struct client_walk_request){
+			.request = l->request, .queue_id = l->queue_id, .filter = l->filter },
 		is_grouped ? &group_hooks : &list_hooks);
 	if (!w)
 		return;
@@ -133,7 +132,7 @@ void listing_ask(struct channel *ch, const union msg_any *any, int *fd)
 	w->groups = is_grouped ? groups_new((enum queue_by)l->by) : NULL;
 	if (is_grouped && !w->groups) {
 		client_reply(ch, l->request, EX_TEMPFAIL, "others count the queue just now; try again");
-		walk_stop(w);
+		client_walk_stop(w);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "mail/queue_id.h"
 #include "queue/core.h"
+#include "queue/walk.h"
 
 #define ID_EPOCH_US (QUEUE_ID_EPOCH_S * 1000000)
 #define ID_RESERVE UINT64_C(1200000000) /* ids made durable ahead: twenty minutes of microseconds */
@@ -19,7 +20,7 @@
 
 struct queue queue;
 
-static uv_timer_t id_timer, walk_timer;
+static uv_timer_t id_timer, again_timer;
 static uv_prepare_t turn;
 
 /* ---- ids ---- */
@@ -188,21 +189,17 @@ static int queue_before_jail(struct role_process *rp)
 	return 0;
 }
 
-static void on_walk(uv_timer_t *timer)
+static void on_again(uv_timer_t *timer)
 {
 	(void)timer; /* on_turn() follows */
 }
 
 static void on_turn(uv_prepare_t *handle)
 {
-	bool is_walking, is_asking;
-
 	(void)handle;
 	life_turn();
-	is_walking = walks_turn();
-	is_asking = router_turn();
-	if (is_walking || is_asking)
-		CHECK(uv_timer_start(&walk_timer, on_walk, 0, 0) == 0); /* the loop must not wait */
+	if (router_turn())
+		CHECK(uv_timer_start(&again_timer, on_again, 0, 0) == 0); /* the loop must not wait */
 	scheduler_pump();
 }
 
@@ -241,9 +238,10 @@ static int queue_after_jail(struct role_process *rp)
 	scheduler_init();
 	report_init();
 	CHECK(uv_timer_init(rp->loop, &id_timer) == 0);
-	CHECK(uv_timer_init(rp->loop, &walk_timer) == 0);
+	CHECK(uv_timer_init(rp->loop, &again_timer) == 0);
 	age_init();
 	life_init();
+	walks_init();
 	/* The queue of a supervisor that was killed has the lock until its last write has returned. */
 	for (unsigned tries = 0; tries == 0 || (r == -EBUSY && tries < BUSY_TRIES); tries++) {
 		if (tries)

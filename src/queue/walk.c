@@ -1,92 +1,176 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * walk.c - walks over the whole queue, for what concerns many messages: the end of a pause; see core.h.
- * Those that a command wants are in client_walk.c
- *
- * In slices, so that a million messages hold up nobody. A message that leaves the queue moves the walks that
- * stand at it.
- */
-#include "base/clock.h"
+/* walk.c - see walk.h */
+#include "queue/walk.h"
 #include "queue/core.h"
 
-#define MESSAGES_PER_TURN 2000
+static struct {
+	struct list all; /* struct walk.in_walks */
+	uv_idle_t busy;	 /* active: the loop does not sleep */
+} walks = { .all = { &walks.all, &walks.all } };
 
-struct walk {
-	struct list in_walks;
-	struct list *next; /* in queue.all; the message that comes next */
-	void (*visit)(struct message *m);
-};
-
-static struct list walks = { &walks, &walks };
-
-static void walk_end(struct walk *w)
+bool walk_spend(struct walk *w, size_t n)
 {
-	list_remove(&w->in_walks);
-	mem_free(w);
+	w->budget -= MIN(w->budget, n);
+	return w->budget > 0;
 }
 
-static void walk_on(struct walk *w)
+/* ---- the place ---- */
+
+void walk_rewind(struct walk *w)
 {
-	for (size_t n = 0; n < MESSAGES_PER_TURN && w->next != &queue.all; n++) {
-		struct message *m = CONTAINER_OF(w->next, struct message, in_all);
-		w->next = w->next->next;
-		w->visit(m);
-	}
-	if (w->next == &queue.all)
-		walk_end(w);
+	w->at = (struct recipient_cursor){ 0 };
 }
 
-static void walk_start(void (*visit)(struct message *m))
+static void go_to(struct walk *w, struct list *next)
 {
-	struct walk *w = mem_new(sizeof(*w));
-
-	w->next = queue.all.next;
-	w->visit = visit;
-	list_push_back(&walks, &w->in_walks);
-	walk_on(w);
+	w->next = next;
+	walk_rewind(w);
 }
 
-bool walks_turn(void)
+bool walk_is_at_end(const struct walk *w)
 {
-	list_for_each_safe (node, &walks) {
-		if (!queue.is_stopping)
-			walk_on(CONTAINER_OF(node, struct walk, in_walks));
-	}
-	return !list_empty(&walks) && !queue.is_stopping;
+	return w->next == &queue.all;
+}
+
+static struct list *behind(const struct walk *w, const struct list *node)
+{
+	return w->is_single ? &queue.all : node->next;
+}
+
+/* Recipients keep their numbers, and none goes away. */
+static void find_place(struct walk *w, const struct message *m)
+{
+	uint32_t n_seen = w->at.next;
+	struct recipient_view v;
+
+	w->at = message_cursor(m);
+	while (w->at.next < n_seen && recipient_next(&w->at, &v))
+		;
+}
+
+bool walk_next(struct walk *w, const struct message *m, struct recipient_view *out)
+{
+	if (!w->at.m)
+		find_place(w, m);
+	return recipient_next(&w->at, out);
 }
 
 void walks_message_leaves(const struct message *m)
 {
-	list_for_each (node, &walks) {
+	list_for_each (node, &walks.all) {
 		struct walk *w = CONTAINER_OF(node, struct walk, in_walks);
 		if (w->next == &m->in_all)
-			w->next = m->in_all.next;
+			go_to(w, behind(w, w->next));
 	}
 }
 
-static void resume(struct message *m)
+void walks_message_froze(const struct message *m)
 {
-	if (queue_is_idle_for(m))
-		return;
-	if (m->live && m->live->n_in[STAGE_NEW]) /* put back by a pause, whatever the others do */
-		router_want(m);
-	else if (message_n_moving(m) == 0 && !heap_linked(&m->retry))
-		queue_kick(m, clock_wall_us());
+	list_for_each (node, &walks.all) {
+		struct walk *w = CONTAINER_OF(node, struct walk, in_walks);
+		if (w->at.m == m)
+			w->at.m = NULL;
+	}
 }
 
-/* What a command has set in motion meanwhile goes its way already. */
-static void resume_recovered(struct message *m)
+/* ---- steps ---- */
+
+static bool may_go_on(struct walk *w)
 {
-	if (m->was_recovered && !m->live && !heap_linked(&m->retry))
-		queue_resume(m);
+	return !w->hooks->may_go_on || w->hooks->may_go_on(w);
 }
 
-void queue_resume_recovered(void)
+/* One mail. What visit() does may take it, and others, out of the queue: the place is moved on before. */
+static void step(struct walk *w)
 {
-	walk_start(resume_recovered);
+	struct list *here = w->next;
+
+	w->next = behind(w, here);
+	(void)walk_spend(w, 1);
+	if (w->hooks->visit(w, CONTAINER_OF(here, struct message, in_all)))
+		walk_rewind(w);
+	else
+		w->next = here;
 }
 
-void queue_resume_paused(void)
+static void go_on(struct walk *w)
 {
-	walk_start(resume);
+	if (queue.is_stopping)
+		w->next = &queue.all;
+	while (w->budget > 0 && may_go_on(w)) {
+		if (walk_is_at_end(w)) {
+			(void)w->hooks->end(w);
+			return;
+		}
+		step(w);
+	}
+}
+
+static bool is_any_ready(void)
+{
+	list_for_each (node, &walks.all) {
+		if (may_go_on(CONTAINER_OF(node, struct walk, in_walks)))
+			return true;
+	}
+	return false;
+}
+
+static void on_idle(uv_idle_t *handle)
+{
+	(void)handle;
+}
+
+static void stay_awake(bool is_busy)
+{
+	if (is_busy)
+		(void)uv_idle_start(&walks.busy, on_idle);
+	else
+		(void)uv_idle_stop(&walks.busy);
+}
+
+static void on_turn(uv_check_t *check)
+{
+	size_t n = 0, share;
+
+	list_for_each (node, &walks.all)
+		n++;
+	share = MAX(WALK_STEPS / MAX(n, (size_t)1), (size_t)WALK_STEPS_MIN);
+	list_for_each_safe (node, &walks.all) {
+		struct walk *w = CONTAINER_OF(node, struct walk, in_walks);
+		w->budget = share;
+		go_on(w);
+	}
+	/* A client that reads at once would leave nothing for the loop to wait for. */
+	if (!is_any_ready())
+		channel_flush_dirty(check->loop);
+	stay_awake(is_any_ready());
+}
+
+void walk_start(struct walk *w, const struct walk_hooks *hooks, struct message *only)
+{
+	w->hooks = hooks;
+	w->is_single = only != NULL;
+	go_to(w, only ? &only->in_all : queue.all.next);
+	list_push_back(&walks.all, &w->in_walks);
+	stay_awake(true);
+}
+
+void walk_start_nowhere(struct walk *w, const struct walk_hooks *hooks)
+{
+	walk_start(w, hooks, NULL);
+	w->next = &queue.all;
+}
+
+void walk_stop(struct walk *w)
+{
+	list_remove(&w->in_walks);
+}
+
+void walks_init(void)
+{
+	static uv_check_t turn;
+
+	CHECK(uv_idle_init(queue.rp->loop, &walks.busy) == 0);
+	CHECK(uv_check_init(queue.rp->loop, &turn) == 0);
+	CHECK(uv_check_start(&turn, on_turn) == 0);
 }
