@@ -13,11 +13,24 @@
 #define SETTING(section_, name_, type_, preset_, min_, max_, reload_, help_)                                 \
 	{ #section_, #name_, SETTING_##type_, preset_, min_, max_, reload_, help_,                           \
 		offsetof(struct config, section_##_##name_) },
+#define DERIVED(name_, help_) SETTING(derived, name_, STRING, "", 0, 0, RELOAD, help_)
 const struct setting settings[] = {
 #include "config/settings.def"
 };
 #undef SETTING
-const size_t n_settings = ARRAY_LEN(settings);
+#undef DERIVED
+
+/* The derived ones are the last. */
+enum {
+	N_ALL = ARRAY_LEN(settings),
+#define SETTING(section, name, type, preset, min, max, reload, help)
+#define DERIVED(name, help) +1
+	N_DERIVED = 0
+#include "config/settings.def"
+#undef SETTING
+#undef DERIVED
+};
+const size_t n_settings = N_ALL - N_DERIVED;
 
 const struct setting *setting_named(struct slice name)
 {
@@ -30,6 +43,15 @@ const struct setting *setting_named(struct slice name)
 			slice_eq(rest, slice_of(settings[i].name)))
 			return &settings[i];
 	return NULL;
+}
+
+static const struct setting *setting_at(size_t offset)
+{
+	size_t i = 0;
+
+	while (settings[i].offset != offset)
+		i++;
+	return &settings[i];
 }
 
 const char *setting_type_name(enum setting_type type)
@@ -205,6 +227,7 @@ static const struct setting *setting_nearest(struct slice section, struct slice 
 struct parser {
 	struct config *config;
 	struct slice section;
+	size_t n_known; /* of settings: the derived ones may come, or not */
 	unsigned line;
 	bool failed;
 	unsigned *seen; /* per setting: its line, 0: not set */
@@ -224,9 +247,9 @@ static void PRINTF_LIKE(2, 3) complain(struct parser *p, const char *fmt, ...)
 	p->report(p->line, message, p->user);
 }
 
-static bool section_exists(struct slice section)
+static bool section_exists(const struct parser *p, struct slice section)
 {
-	for (size_t i = 0; i < n_settings; i++)
+	for (size_t i = 0; i < p->n_known; i++)
 		if (slice_eq(section, slice_of(settings[i].section)))
 			return true;
 	return false;
@@ -239,7 +262,7 @@ static void parse_section(struct parser *p, struct slice line)
 		return;
 	}
 	p->section = slice_trim(slice_first(slice_from(line, 1), line.len - 2));
-	if (!section_exists(p->section))
+	if (!section_exists(p, p->section))
 		complain(p, "unknown section [%.*s]; `postrider config list` shows all",
 			SLICE_ARG(p->section));
 }
@@ -305,7 +328,7 @@ static void parse_setting(struct parser *p, struct slice line)
 	value = slice_trim(value);
 	if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
 		value = slice_first(slice_from(value, 1), value.len - 2);
-	for (size_t i = 0; i < n_settings; i++) {
+	for (size_t i = 0; i < p->n_known; i++) {
 		const struct setting *s = &settings[i];
 		if (!slice_eq(name, slice_of(s->name)) || !slice_eq(p->section, slice_of(s->section)))
 			continue;
@@ -356,18 +379,35 @@ static struct config *config_new(void)
 	char why[256];
 
 	c->text = BUF_INIT(2 * LIMIT_CONFIG_FILE);
-	for (size_t i = 0; i < n_settings; i++)
+	for (size_t i = 0; i < N_ALL; i++)
 		CHECK(setting_assign(c, &settings[i], slice_of(settings[i].preset), why, sizeof(why)));
 	return c;
 }
 
-struct config *config_parse(struct slice text, config_report report, void *user)
+/* Where each setting stands, for who asks why something is as it is. */
+static void keep_lines(struct config *c, const unsigned *seen)
+{
+	auto_buf struct buf lines = BUF_INIT(LIMIT_CONFIG_FILE);
+	char why[256];
+
+	for (size_t i = 0; i < n_settings; i++)
+		if (seen[i])
+			buf_printf(&lines, "%s%s.%s=%u", lines.len ? " " : "", settings[i].section,
+				settings[i].name, seen[i]);
+	CHECK(setting_assign(
+		c, setting_at(offsetof(struct config, derived_lines)), buf_slice(&lines), why, sizeof(why)));
+}
+
+static struct config *parse(struct slice text, size_t n_known, config_report report, void *user)
 {
 	struct config *c = config_new();
-	auto_free unsigned *seen = mem_new_array(n_settings, sizeof(*seen));
-	struct parser p = {
-		.config = c, .section = SLICE("main"), .seen = seen, .report = report, .user = user
-	};
+	auto_free unsigned *seen = mem_new_array(N_ALL, sizeof(*seen));
+	struct parser p = { .config = c,
+		.section = SLICE("main"),
+		.n_known = n_known,
+		.seen = seen,
+		.report = report,
+		.user = user };
 	struct slice rest = text, line;
 
 	if (text.len > LIMIT_CONFIG_FILE) {
@@ -390,8 +430,20 @@ struct config *config_parse(struct slice text, config_report report, void *user)
 		config_free(&c);
 		return NULL;
 	}
+	if (n_known == n_settings)
+		keep_lines(c, seen);
 	buf_append(&c->text, text);
 	return c;
+}
+
+struct config *config_parse(struct slice text, config_report report, void *user)
+{
+	return parse(text, n_settings, report, user);
+}
+
+struct config *config_parse_completed(struct slice text, config_report report, void *user)
+{
+	return parse(text, N_ALL, report, user);
 }
 
 static void report_to_stderr(unsigned line, const char *message, void *user)
@@ -433,7 +485,7 @@ static void complete(const char **field, const char *value)
 static void make_text(struct config *c)
 {
 	buf_clear(&c->text);
-	for (size_t i = 0; i < n_settings; i++) {
+	for (size_t i = 0; i < N_ALL; i++) {
 		auto_free char *value = setting_value_text(c, &settings[i]);
 		buf_printf(&c->text, "[%s]\n%s = \"%s\"\n", settings[i].section, settings[i].name, value);
 	}
@@ -456,24 +508,47 @@ void config_keep_fixed(
 	make_text(fresh);
 }
 
+static void complete_from_setting(const struct config *c, const char **rule, const char *setting)
+{
+	char text[PATH_MAX + 100];
+
+	(void)snprintf(text, sizeof(text), "%s, %s line %zu", setting, c->paths.config_file,
+		config_line(c, slice_of(setting)));
+	complete(rule, text);
+}
+
+static void complete_host_name(struct config *c)
+{
+	struct host_name host;
+
+	if (*c->main_host_name) {
+		complete_from_setting(c, &c->derived_host_name_rule, "main.host_name");
+		return;
+	}
+	host_name_find(&host);
+	complete(&c->main_host_name, host.name);
+	complete(&c->derived_host_name_rule, host.rule);
+}
+
+static void complete_origin(struct config *c)
+{
+	struct host_name host;
+
+	if (*c->main_origin) {
+		complete_from_setting(c, &c->derived_origin_rule, "main.origin");
+		return;
+	}
+	if (!host_mailname(c->paths.mailname_file, &host))
+		(void)snprintf(host.name, sizeof(host.name), "%s", c->main_host_name);
+	complete(&c->main_origin, host.name);
+	complete(&c->derived_origin_rule, host.rule);
+}
+
 void config_complete(struct config *c, const struct paths *paths)
 {
-	char name[LIMIT_DOMAIN + 1];
-
 	c->paths = *paths;
-	if (!*c->main_host_name) {
-		host_fqdn(name, sizeof(name));
-		if (!setting_is_own_domain(
-			    slice_of(name))) /* what we make up must pass as if it was written */
-			(void)snprintf(name, sizeof(name), "localhost.localdomain");
-		complete(&c->main_host_name, name);
-	}
-	if (!*c->main_origin) {
-		if (!host_mailname(paths->mailname_file, name, sizeof(name)) ||
-			!setting_is_own_domain(slice_of(name)))
-			(void)snprintf(name, sizeof(name), "%s", c->main_host_name);
-		complete(&c->main_origin, name);
-	}
+	complete_host_name(c);
+	complete_origin(c);
 	complete(&c->aliases_file, paths->aliases_file);
 	complete(&c->users_file, paths->users_file);
 	complete(&c->local_mail_dir, paths->mail_dir);
@@ -486,41 +561,9 @@ void config_free(struct config **cp)
 
 	if (!c)
 		return;
-	for (size_t i = 0; i < n_settings; i++)
+	for (size_t i = 0; i < N_ALL; i++)
 		if (settings[i].type == SETTING_STRING || settings[i].type == SETTING_LIST)
 			mem_free(*(char **)setting_field(c, &settings[i]));
 	buf_free(&c->text);
 	mem_free(c);
-}
-
-/* ---- questions ---- */
-
-bool config_list_next(struct slice *list, struct slice *word_out)
-{
-	size_t n = 0;
-
-	while (list->len && (list->at[0] == ',' || list->at[0] == ' ' || list->at[0] == '\t'))
-		*list = slice_from(*list, 1);
-	while (n < list->len && list->at[n] != ',' && list->at[n] != ' ' && list->at[n] != '\t')
-		n++;
-	if (n == 0)
-		return false;
-	*word_out = slice_first(*list, n);
-	*list = slice_from(*list, n);
-	return true;
-}
-
-bool config_is_local_domain(const struct config *c, struct slice domain)
-{
-	struct slice list = slice_of(c->main_local_domains), word;
-
-	if (slice_eq_nocase(domain, slice_of(c->main_origin)) ||
-		slice_eq_nocase(domain, slice_of(c->main_host_name)) ||
-		slice_eq_nocase(domain, SLICE("localhost")) ||
-		slice_eq_nocase(domain, SLICE("localhost.localdomain")))
-		return true;
-	while (config_list_next(&list, &word))
-		if (slice_eq_nocase(domain, word))
-			return true;
-	return false;
 }

@@ -19,8 +19,10 @@ struct config {
 #define SIZE uint64_t
 #define TIME uint64_t
 #define SETTING(section, name, type, preset, min, max, reload, help) type section##_##name;
+#define DERIVED(name, help) const char *derived_##name;
 #include "config/settings.def"
 #undef SETTING
+#undef DERIVED
 #undef STRING
 #undef LIST
 #undef BOOL
@@ -44,7 +46,7 @@ struct setting {
 	size_t offset; /* of its field in struct config */
 };
 extern const struct setting settings[];
-extern const size_t n_settings;
+extern const size_t n_settings; /* without those that are derived */
 /* name is written section.name; NULL: there is none. */
 const struct setting *setting_named(struct slice name);
 const char *setting_type_name(enum setting_type type);
@@ -57,6 +59,8 @@ typedef void (*config_report)(unsigned line, const char *message, void *user);
 /* NULL when anything was wrong; every mistake has been reported then. The result is the caller's to
  * config_free. */
 MUST_USE struct config *config_parse(struct slice text, config_report report, void *user);
+/* The same for the text of a completed configuration, which says more than a person may. */
+MUST_USE struct config *config_parse_completed(struct slice text, config_report report, void *user);
 /* Reads paths->config_file (a missing file is an empty one), parses, completes. Mistakes go to standard error
  * as "FILE:LINE: message". */
 MUST_USE struct config *config_load(const struct paths *paths);
@@ -76,3 +80,7 @@ bool config_list_next(struct slice *list, struct slice *word_out);
 /* True when domain is one of this host's names for mail (origin, host name, localhost…), ASCII case ignored.
  */
 bool config_is_local_domain(const struct config *c, struct slice domain);
+/* Why it is one: words that name the setting or rule; NULL: it is none. */
+const char *config_local_domain_rule(const struct config *c, struct slice domain);
+/* The line of the file in which the setting (section.name) stands; 0: nowhere, it has its default. */
+size_t config_line(const struct config *c, struct slice name);

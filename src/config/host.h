@@ -2,12 +2,24 @@
 /*
  * host.h - the names of this host, found without the network and without ever sleeping (DESIGN section 3)
  *
- * Layer: config. Tests: test_config.c.
+ * There is always a name: what the machine says and /etc/hosts completes, or one made up. Each comes with
+ * words for a person that say which rule chose it. Layer: config. Tests: test_host.c.
  */
 #pragma once
-#include "base/std.h"
+#include "base/limits.h"
+#include "base/slice.h"
 
-/* The host's name if it has a dot, else its full name in /etc/hosts, else NAME.localdomain. */
-void host_fqdn(char *name_out, size_t size);
-/* The first word of the mailname file; false when there is none that can be used. */
-MUST_USE bool host_mailname(const char *file, char *name_out, size_t size);
+#define HOST_RULE_MAX 400
+
+struct host_name {
+	char name[LIMIT_DOMAIN + 1];
+	char rule[HOST_RULE_MAX]; /* where it comes from, and what to do when that is poor */
+};
+
+/* machine: what the kernel calls this machine; hosts: the text of hosts(5). */
+void host_name_choose(struct slice machine, struct slice hosts, struct host_name *out);
+/* The same for this machine. */
+void host_name_find(struct host_name *out);
+/* The first word of the mailname file. False when there is none that can be used; only out->rule is set then.
+ */
+MUST_USE bool host_mailname(const char *file, struct host_name *out);

@@ -176,10 +176,17 @@ static void completion_survives_a_second_parse(void **state)
 	assert_true(paths_init(&paths, "/nonexistent-sandbox"));
 	config_complete(cfg, &paths);
 	assert_string_equal(cfg->main_origin, "h.example");
+	assert_non_null(strstr(cfg->derived_host_name_rule, "main.host_name, "));
+	assert_non_null(strstr(cfg->derived_host_name_rule, " line 2"));
+	assert_non_null(strstr(cfg->derived_origin_rule, "the host name, as there is no "));
 	assert_string_equal(cfg->local_mail_dir, "/nonexistent-sandbox/mail");
-	again = config_parse(buf_slice(&cfg->text), note, &c);
+	again = config_parse_completed(buf_slice(&cfg->text), note, &c);
 	assert_non_null(again);
 	assert_string_equal(again->main_origin, cfg->main_origin);
+	assert_string_equal(again->derived_origin_rule, cfg->derived_origin_rule);
+	assert_int_equal(config_line(again, SLICE("main.host_name")), 2);
+	assert_int_equal(config_line(again, SLICE("main.origin")), 0);
+	assert_null(config_parse(buf_slice(&cfg->text), note, &c)); /* a person cannot say these things */
 	assert_string_equal(again->aliases_file, cfg->aliases_file);
 	config_free(&again);
 	config_free(&cfg);

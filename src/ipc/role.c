@@ -99,7 +99,7 @@ static const struct config *config_from_fd(int fd, const struct paths *paths)
 
 	if (lseek(fd, 0, SEEK_SET) < 0 || file_read_all(fd, &text) < 0)
 		return NULL;
-	c = config_parse(buf_slice(&text), report_nowhere, NULL);
+	c = config_parse_completed(buf_slice(&text), report_nowhere, NULL);
 	if (c)
 		c->paths = *paths;
 	return c;

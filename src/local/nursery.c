@@ -120,7 +120,7 @@ static void report_nowhere(unsigned line, const char *message, void *user)
 static void change_settings(struct home *h, struct slice text)
 {
 	struct paths paths = h->config->paths;
-	struct config *fresh = config_parse(text, report_nowhere, NULL);
+	struct config *fresh = config_parse_completed(text, report_nowhere, NULL);
 	struct config *old = (struct config *)(uintptr_t)h->config;
 
 	if (!fresh)

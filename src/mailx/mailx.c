@@ -62,7 +62,7 @@ static void config_quiet(unsigned line, const char *message, void *user)
 static char *find_origin(const struct paths *paths)
 {
 	auto_buf struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
-	char name[LIMIT_DOMAIN + 1];
+	struct host_name host;
 	struct config *config = NULL;
 	char *origin;
 
@@ -70,13 +70,13 @@ static char *find_origin(const struct paths *paths)
 		config = config_parse(buf_slice(&text), config_quiet, NULL);
 	if (config && *config->main_origin)
 		origin = mem_dup_str(config->main_origin);
-	else if (host_mailname(paths->mailname_file, name, sizeof(name)))
-		origin = mem_dup_str(name);
+	else if (host_mailname(paths->mailname_file, &host))
+		origin = mem_dup_str(host.name);
 	else if (config && *config->main_host_name)
 		origin = mem_dup_str(config->main_host_name);
 	else {
-		host_fqdn(name, sizeof(name));
-		origin = mem_dup_str(name);
+		host_name_find(&host);
+		origin = mem_dup_str(host.name);
 	}
 	config_free(&config);
 	return origin;

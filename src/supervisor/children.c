@@ -371,6 +371,8 @@ void supervisor_report_state(struct supervisor *s)
 			buf_printf(&text, ", failed %u times in a row", c->failures);
 		buf_append_byte(&text, '\n');
 	}
+	buf_printf(&text, "host name: %s: %s\norigin: %s: %s\n", s->config->main_host_name,
+		s->config->derived_host_name_rule, s->config->main_origin, s->config->derived_origin_rule);
 	if (*s->alias_problem)
 		buf_printf(&text, "aliases: %s (the last good table is in use)\n", s->alias_problem);
 	for (size_t i = 0; i < s->n_children && buf_ok(&text); i++)

@@ -58,6 +58,13 @@ static int config_to_memory(const struct config *c)
 	return take_fd(&fd);
 }
 
+/* Which names this host goes by, and why: all mail shows them. */
+static void tell_names(const struct config *c)
+{
+	log_info("host name: %s: %s", c->main_host_name, c->derived_host_name_rule);
+	log_info("origin: %s: %s", c->main_origin, c->derived_origin_rule);
+}
+
 static void needs_restart(const struct setting *s)
 {
 	log_warning(
@@ -88,7 +95,9 @@ static void reload(struct supervisor *s)
 	config_free(&s->config);
 	s->config = fresh;
 	children_send_config(s);
+	supervisor_report_state(s);
 	log_info("configuration reloaded");
+	tell_names(fresh);
 	notify_manager("READY=1");
 }
 
@@ -209,6 +218,7 @@ static void on_all_ready(struct supervisor *s)
 
 	s->said_ready = true;
 	log_info("postriderd %s is ready, pid %d", POSTRIDER_VERSION, (int)getpid());
+	tell_names(s->config);
 	notify_manager("READY=1");
 	if (background_pipe >= 0) {
 		(void)!write(background_pipe, &ok, 1); /* who waited may be gone */
