@@ -5,25 +5,20 @@
  * A worker's record lives while it has parts or a process. What happens to a worker only marks it; once per
  * turn of the loop settle() looks at each marked one and does what its state asks for, so that no record goes
  * away under somebody's feet.
- *
- * A mailbox rests between batches: what a batch costs beyond its mails' bytes (two processes' wake-ups, a
- * lock file made and removed, which are two changes of the directory, a sync) is shared by all that came
- * meanwhile, and a mail reader gets its turn. The first mail after a quiet while does not wait.
  */
 #include "local/pool.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "local/doubt.h"
+#include "local/rest.h"
 #include "local/syncer.h"
 
 #define TICK_MS 1000
 #define STUCK_GRACE_S 120     /* beyond lock_timeout: the longest that writing and syncing may take */
 #define BIRTH_GRACE_S 5	      /* beyond users.timeout: process start and sandbox */
 #define TURN_PARTS 200	      /* after so many a worker makes room when others wait for a place */
-#define REST_MS 100	      /* from the begin of one batch of a mailbox to the next one's, ... */
-#define REST_PARTS 50	      /* ... unless so many wait: half of what queue gives out for one user */
-#define REST_LOOK_MS 10	      /* how exactly that is kept */
+#define REST_LOOK_MS 10	      /* how exactly the end of a mailbox's rest is kept */
 #define LOG_LINES_PER_TICK 20 /* of one worker: its user must not fill the log */
 
 enum worker_state {
@@ -45,7 +40,7 @@ struct pool_worker {
 	bool is_busy;		   /* counted in pool.n_busy: it has something in sent */
 	size_t n_sent_ever, n_log_lines;
 	uint64_t since_ms; /* last sign of life, or since when it is idle */
-	uint64_t batch_ms; /* when it was last given something */
+	struct rest rest;  /* of a mailbox */
 	unsigned settings; /* with which it was started */
 	struct sync_wish wish;
 };
@@ -61,6 +56,7 @@ static struct {
 	struct table by_user;
 	struct list all, marked, want_place, resting, idle; /* idle: longest first */
 	size_t n_running, n_busy;			    /* processes; workers with a part sent */
+	size_t n_under_way;				    /* parts of mailboxes */
 	size_t max_workers;
 	uint64_t idle_ms, stuck_ms, errand_ms,
 		birth_ms; /* errand_ms: beyond stuck_ms, for a command's time */
@@ -95,6 +91,7 @@ static void mark(struct pool_worker *w)
 
 void pool_part_done(struct pool_worker *w)
 {
+	pool.n_under_way -= w->branch == BRANCH_MAILBOX;
 	mark(w);
 }
 
@@ -141,6 +138,7 @@ struct part *pool_part(struct pool_worker *w, struct job *job)
 	if (part && part->job == job && !part->was_lost)
 		return part;
 	part = part_new(job, w);
+	pool.n_under_way += w->branch == BRANCH_MAILBOX;
 	list_push_back(&w->waiting, &part->in_worker);
 	mark(w);
 	return part;
@@ -286,19 +284,22 @@ static bool must_make_room(const struct pool_worker *w)
 		(w->n_sent_ever >= TURN_PARTS && !list_empty(&pool.want_place));
 }
 
-static bool has_many_waiting(const struct pool_worker *w)
+static struct rest_now rest_now(const struct pool_worker *w)
 {
-	size_t n = 0;
+	struct rest_now now = { .now_ms = clock_mono_ms(), .n_under_way = pool.n_under_way };
 
 	list_for_each (node, &w->waiting)
-		if (++n == REST_PARTS)
-			return true;
-	return false;
+		if (++now.n_waiting == REST_MAILS_MAX)
+			break;
+	return now;
 }
 
+/* Commands and lists gain nothing by waiting for each other. */
 static bool must_rest(const struct pool_worker *w)
 {
-	return clock_mono_ms() < w->batch_ms + REST_MS && !has_many_waiting(w);
+	struct rest_now now = rest_now(w);
+
+	return w->branch == BRANCH_MAILBOX && rest_is_due(&w->rest, &now);
 }
 
 static void on_rest(uv_timer_t *timer)
@@ -325,13 +326,16 @@ static void rest(struct pool_worker *w)
 
 static void send_waiting(struct pool_worker *w)
 {
+	struct rest_now now;
+
 	if (list_empty(&w->waiting) || must_make_room(w))
 		return;
 	if (must_rest(w)) {
 		rest(w);
 		return;
 	}
-	w->batch_ms = clock_mono_ms();
+	now = rest_now(w);
+	rest_over(&w->rest, &now, !list_empty(&w->sent));
 	while (!list_empty(&w->waiting) && !channel_congested(w->channel) && !must_make_room(w)) {
 		struct part *part = list_first(&w->waiting, struct part, in_worker);
 		list_remove(&part->in_worker);

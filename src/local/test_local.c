@@ -3,6 +3,7 @@
 #include "local/test_rig.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "local/rest.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -264,34 +265,40 @@ static void turn_for(struct rig *rig, uint64_t ms)
 		rig_turn(rig);
 }
 
-/* The answers meet a channel that is full of unread first chunks: they are asked for again. */
-/* What a batch costs is shared by all that comes while the mailbox rests, however it trickles in. */
+/* What a batch costs is shared by all that comes while the mailbox rests, however it trickles in. The load is
+ * mail that waits for another mailbox's lock. */
 static void a_mailbox_rests_between_batches(void **state)
 {
-	const uint64_t rest_ms = 100;
-	const size_t n_mails = 30;
+	const size_t n_bursts = 20, n_burst = 3;
 	struct rig rig;
 	struct buf syncs;
 	uint64_t began_ms;
 
 	(void)state;
-	rig_init(&rig, 1, geteuid(), true, "");
+	rig_init(&rig, 2, geteuid(), true, "");
+	rig_write(&rig, "mail/u1.lock", SLICE("4711\n"));
 	assert_int_equal(setenv("TEST_SYNC_COUNT", rig_path(&rig, "mail/syncs"), 1), 0);
 	rig_start(&rig);
+	for (size_t i = 0; i < REST_LOAD; i++)
+		give_simple(&rig, 1000 + i, "u1", 0);
 	began_ms = clock_mono_ms();
-	for (size_t i = 0; i < n_mails; i++) {
-		give_simple(&rig, i + 1, "u0", 0);
+	for (size_t i = 0; i < n_bursts; i++) {
+		for (size_t k = 0; k < n_burst; k++)
+			give_simple(&rig, i * n_burst + k, "u0", 0);
 		turn_for(&rig, 10);
 	}
-	rig_wait_done(&rig, n_mails);
+	rig_wait_done(&rig, n_bursts * n_burst);
 	syncs = rig_read(&rig, "mail/syncs");
-	assert_in_range(syncs.len, 1, 2 + (clock_mono_ms() - began_ms) / rest_ms);
+	assert_in_range(syncs.len, 1, 2 + (clock_mono_ms() - began_ms) / REST_MS);
 	buf_free(&syncs);
+	assert_int_equal(unlink(rig_path(&rig, "mail/u1.lock")), 0);
+	rig_wait_done(&rig, n_bursts * n_burst + REST_LOAD);
 	assert_int_equal(rig_stop(&rig), 0);
 	assert_int_equal(unsetenv("TEST_SYNC_COUNT"), 0);
 	rig_deinit(&rig);
 }
 
+/* The answers meet a channel that is full of unread first chunks: they are asked for again. */
 static void content_waits_for_a_worker_that_does_not_read(void **state)
 {
 	struct rig rig;
