@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sysexits.h>
@@ -41,6 +42,17 @@ static bool hold_standard_descriptors(void)
 	return fd >= 0;
 }
 
+/* A limit that the user set for other files is not meant for mail; above the hard one nobody gets. */
+static void raise_file_size(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_FSIZE, &limit); /* else writing says what is wrong */
+	}
+}
+
 static bool user_has_too_many(int dir)
 {
 	const struct dirent *e;
@@ -65,29 +77,40 @@ static bool disk_is_full(int dir)
 	return fstatvfs(dir, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize < BYTES_RESERVED;
 }
 
-/* Copies everything up to the end of the input. 0, or negative errno. */
-static int copy(int to)
-{
-	static char chunk[65536];
-	uint64_t total = 0;
+static char chunk[65536];
 
-	for (;;) {
-		ssize_t n = read(STDIN_FILENO, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		total += (uint64_t)n;
+/* The next bytes of the input; empty at its end. 0, or negative errno. */
+static int read_chunk(struct slice *out)
+{
+	ssize_t n;
+
+	do
+		n = read(STDIN_FILENO, chunk, sizeof(chunk));
+	while (n < 0 && errno == EINTR);
+	*out = (struct slice){ chunk, (size_t)MAX(n, 0) };
+	return n < 0 ? -errno : 0;
+}
+
+/* Copies the bytes that were read and everything behind them. 0, or negative errno; -EMSGSIZE above
+ * BYTES_MAX. */
+static int copy(int to, struct slice bytes)
+{
+	uint64_t total = 0;
+	int r = 0;
+
+	while (r == 0 && bytes.len) {
+		total += bytes.len;
 		if (total > BYTES_MAX)
-			return -EFBIG;
-		int r = file_write_all(to, (struct slice){ chunk, (size_t)n });
-		if (r < 0)
-			return r;
+			return -EMSGSIZE;
+		r = file_write_all(to, bytes);
+		if (r == 0)
+			r = read_chunk(&bytes);
 	}
+	return r;
 }
 
 /* Unfinished files have a name that begins with a dot; the queue passes over them. */
-static int drop(int dir, const char *unfinished, const char *name)
+static int drop(int dir, const char *unfinished, const char *name, struct slice first)
 {
 	auto_close int fd =
 		openat(dir, unfinished, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -95,7 +118,7 @@ static int drop(int dir, const char *unfinished, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	r = copy(fd);
+	r = copy(fd, first);
 	if (r == 0 &&
 		fchmod(fd, 0644) <
 			0) /* for the queue, which is another user; the directory keeps others out */
@@ -117,6 +140,7 @@ int main(void)
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGXFSZ, SIGALRM };
 	auto_close int dir = -1;
 	char name[40], unfinished[48];
+	struct slice first;
 	struct paths paths;
 	uint64_t dice[2];
 	int r;
@@ -126,6 +150,13 @@ int main(void)
 	umask(022);
 	if (!hold_standard_descriptors() || !paths_init_from_environment(&paths))
 		return EX_OSERR;
+	r = read_chunk(&first);
+	if (r < 0)
+		return fail(EX_IOERR, "standard input", -r);
+	if (first.len == 0)
+		return fail(
+			EX_DATAERR, "standard input is empty; sendmail(8) is the command that sends mail", 0);
+	raise_file_size();
 	dir = open(paths.drop_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir < 0)
 		return fail(EX_TEMPFAIL, paths.drop_dir, errno);
@@ -137,8 +168,9 @@ int main(void)
 		return fail(EX_TEMPFAIL, "no random numbers", errno);
 	(void)snprintf(name, sizeof(name), "%016" PRIX64 "%016" PRIX64, dice[0], dice[1]);
 	(void)snprintf(unfinished, sizeof(unfinished), ".%s", name);
-	r = drop(dir, unfinished, name);
+	r = drop(dir, unfinished, name, first);
 	if (r < 0)
-		return fail(r == -EFBIG ? EX_UNAVAILABLE : EX_TEMPFAIL, "the mail could not be written", -r);
+		return fail(
+			r == -EMSGSIZE ? EX_UNAVAILABLE : EX_TEMPFAIL, "the mail could not be written", -r);
 	return EX_OK;
 }
