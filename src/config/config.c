@@ -472,6 +472,23 @@ struct config *config_load(const struct paths *paths)
 	return c;
 }
 
+static void report_of_nothing(unsigned line, const char *message, void *user)
+{
+	(void)line, (void)message, (void)user; /* there is no mistake in an empty text */
+}
+
+struct config *config_load_or_default(const struct paths *paths)
+{
+	struct config *c = config_load(paths);
+
+	if (c)
+		return c;
+	c = config_parse(SLICE_EMPTY, report_of_nothing, NULL);
+	CHECK(c != NULL);
+	config_complete(c, paths);
+	return c;
+}
+
 /* ---- what was left empty ---- */
 
 static void complete(const char **field, const char *value)

@@ -64,6 +64,8 @@ MUST_USE struct config *config_parse_completed(struct slice text, config_report 
 /* Reads paths->config_file (a missing file is an empty one), parses, completes. Mistakes go to standard error
  * as "FILE:LINE: message". */
 MUST_USE struct config *config_load(const struct paths *paths);
+/* The same for what must be done in any case: mistakes are told, and the defaults stand in. Never NULL. */
+struct config *config_load_or_default(const struct paths *paths);
 /* Fills in what was left empty (host name, origin, file names) and makes c->text, so that a role in its jail
  * sees the same values. Never asks the network, never sleeps (DESIGN section 3). */
 void config_complete(struct config *c, const struct paths *paths);

@@ -23,7 +23,7 @@ int command_aliases(const struct paths *paths, int n_words, char **words);
 
 /* Names the settings of the file that a reload cannot make take effect. */
 void configuration_tell_restarts(const struct paths *paths, const struct config *fresh);
-/* "postrider: ..." on standard error. */
+/* "postrider: ..." on standard error, in one line that commands no terminal. */
 void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* On standard output, bytes that could command a terminal shown as '?'. */
+/* On standard output; what could command a terminal is masked. */
 void print_safely(struct slice text);

@@ -6,6 +6,7 @@
  * learns the real uid of who asks.
  */
 #include "control/commands.h"
+#include "mail/header.h"
 #include <signal.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -38,23 +39,30 @@ static void print_usage(FILE *to)
 	(void)fputs("see postrider(8)\n", to);
 }
 
+static void put_safely(FILE *to, struct slice text)
+{
+	auto_buf struct buf safe = BUF_INIT(text.len);
+
+	header_mask_text(text, &safe);
+	(void)fwrite(safe.at, 1, safe.len, to); /* run() looks for errors */
+}
+
 void complain(const char *fmt, ...)
 {
+	char text[4096];
 	va_list args;
 
 	va_start(args, fmt);
-	(void)fputs("postrider: ", stderr);
-	(void)vfprintf(stderr, fmt, args);
-	(void)fputc('\n', stderr);
+	(void)vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
 	va_end(args);
+	(void)fputs("postrider: ", stderr);
+	put_safely(stderr, slice_of(text));
+	(void)fputc('\n', stderr);
 }
 
 void print_safely(struct slice text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.at[i] == '\t' ? ' ' : text.at[i]; /* folded header fields have them */
-		(void)putchar((unsigned char)c < ' ' || c == 0x7f ? '?' : c);
-	}
+	put_safely(stdout, text);
 }
 
 static void print_command_usage(FILE *to, const struct command *c)

@@ -139,7 +139,7 @@ int command_setup(const struct paths *paths, int n_words, char **words)
 		complain("setup makes users and system files: only root can do that");
 		return EX_NOPERM;
 	}
-	config = config_load(paths);
+	config = is_undo ? config_load_or_default(paths) : config_load(paths);
 	if (!config)
 		return EX_CONFIG;
 	s.config = config;

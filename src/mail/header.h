@@ -33,6 +33,8 @@ void header_unfold(struct slice value, struct buf *out);
 /* Text for the inside of a field of ours: controls (CR, LF, NUL, DEL, U+0080 to U+009F) become blanks, bytes
  * that are no UTF-8 become '?'; trimmed. */
 void header_safe_text(struct slice text, struct buf *out);
+/* The same with the blanks at both ends: what a terminal may be shown of text that somebody else wrote. */
+void header_mask_text(struct slice text, struct buf *out);
 /* "Name: value\n" of safe text, folded at blanks towards 78 columns; words above 998 octets are cut. */
 void header_append(struct buf *out, const char *name, struct slice value);
 /* A display name: atoms as they are, else a quoted string, else (8-bit) RFC 2047 encoded words in UTF-8. */

@@ -10,9 +10,20 @@
 #define FOLD_COLUMN 78	    /* RFC 5322 2.1.1: should */
 #define ENCODED_WORD_MAX 75 /* RFC 2047 2: one encoded word, "=?UTF-8?Q?" and "?=" included */
 
-static void safe_text(struct slice text, struct buf *out)
+static bool is_plain(struct slice text)
 {
-	text = slice_trim(text);
+	for (size_t i = 0; i < text.len; i++)
+		if (!ascii_is_print(text.at[i]))
+			return false;
+	return true;
+}
+
+void header_mask_text(struct slice text, struct buf *out)
+{
+	if (is_plain(text)) {
+		buf_append(out, text);
+		return;
+	}
 	while (text.len) {
 		size_t n = utf8_char_len(text);
 		if (n == 0)
@@ -27,15 +38,7 @@ static void safe_text(struct slice text, struct buf *out)
 
 void header_safe_text(struct slice text, struct buf *out)
 {
-	bool is_plain = true;
-
-	text = slice_trim(text);
-	for (size_t i = 0; i < text.len && is_plain; i++)
-		is_plain = ascii_is_print(text.at[i]);
-	if (is_plain)
-		buf_append(out, text);
-	else
-		safe_text(text, out);
+	header_mask_text(slice_trim(text), out);
 }
 
 /* Words separated by single or several blanks: a fold takes the place of a line break before the blanks, so

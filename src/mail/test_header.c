@@ -116,6 +116,15 @@ static void makes_text_safe(void **state)
 	}
 }
 
+static void masks_text_and_keeps_its_blanks(void **state)
+{
+	auto_buf struct buf out = BUF_INIT(100);
+
+	(void)state;
+	header_mask_text(SLICE("\tfolded \x1b[2J\xff caf\xc3\xa9 "), &out);
+	assert_slice_equal(buf_slice(&out), SLICE(" folded  [2J? caf\xc3\xa9 "));
+}
+
 static void writes_fields(void **state)
 {
 	static const struct {
@@ -201,6 +210,7 @@ int main(void)
 		cmocka_unit_test(finds_fields),
 		cmocka_unit_test(unfolds),
 		cmocka_unit_test(makes_text_safe),
+		cmocka_unit_test(masks_text_and_keeps_its_blanks),
 		cmocka_unit_test(writes_fields),
 		cmocka_unit_test(keeps_line_limits),
 		cmocka_unit_test(writes_phrases),

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "ipc/client.h"
 #include "mail/date.h"
+#include "mail/header.h"
 #include "mail/queue_id.h"
 #include "mail/queue_json.h"
 #include "sendmail/program.h"
@@ -22,10 +23,19 @@ struct listing {
 	bool as_json;
 	struct buf line;
 	struct json json;
+	struct buf shown;  /* what is printed, made safe for a terminal */
 	struct buf reason; /* last printed: recipients of one reason follow it together */
 };
 
 /* ---- the standard layout (spec of the sendmail layer, section 5) ---- */
+
+/* What others wrote; valid until the next call. */
+static struct slice safe(struct listing *l, struct slice text)
+{
+	buf_clear(&l->shown);
+	header_mask_text(text, &l->shown);
+	return buf_slice(&l->shown);
+}
 
 static void print_mail(
 	struct listing *l, const char *id, char state, uint64_t size, int64_t arrival_s, struct slice sender)
@@ -37,7 +47,7 @@ static void print_mail(
 	date_append_mailq(&date, arrival_s);
 	buf_printf(&id_state, "%s%c", id, state);
 	(void)printf("%-17s %8" PRIu64 " %19.19s  %.*s\n", buf_cstr(&id_state), size, buf_cstr(&date),
-		SLICE_ARG(sender.len ? sender : SLICE("MAILER-DAEMON")));
+		SLICE_ARG(sender.len ? safe(l, sender) : SLICE("MAILER-DAEMON")));
 	l->n_mails++;
 	l->bytes += size;
 	buf_clear(&l->reason);
@@ -47,11 +57,11 @@ static void print_recipient(struct listing *l, struct slice address, struct slic
 {
 	if (reason.len && !slice_eq(reason, buf_slice(&l->reason))) {
 		int pad = 78 - (int)MIN(reason.len, (size_t)78); /* right-aligned to column 80 when shorter */
-		(void)printf("%*s(%.*s)\n", pad, "", SLICE_ARG(reason));
+		(void)printf("%*s(%.*s)\n", pad, "", SLICE_ARG(safe(l, reason)));
 		buf_clear(&l->reason);
 		buf_append(&l->reason, reason);
 	}
-	(void)printf("%*s%.*s\n", 47, "", SLICE_ARG(address));
+	(void)printf("%*s%.*s\n", 47, "", SLICE_ARG(safe(l, address)));
 }
 
 /* ---- one object in a line (postqueue -j) ---- */
@@ -204,14 +214,8 @@ static int list_offline(const struct config *config, struct listing *l)
 	struct drop_listing drop = { .l = l };
 	int r;
 
-	if (access(config->paths.spool_dir, F_OK) < 0 && errno == ENOENT) {
-		program_complain(*config->paths.sandbox
-				? "there is no mail system in %s yet: start postriderd"
-				: "there is no %s: Postrider is not set up on this host; "
-				  "`postrider setup` does that, as root",
-			*config->paths.sandbox ? config->paths.sandbox : config->paths.spool_dir);
+	if (!program_is_set_up(config))
 		return EX_UNAVAILABLE;
-	}
 	if (getuid() != 0 && !*config->paths.sandbox) {
 		program_complain("postriderd is not running");
 		return EX_UNAVAILABLE;
@@ -259,9 +263,10 @@ static int complain_of_daemon(const struct client *c, int error)
 
 int mailq_run(const struct config *config, bool as_json)
 {
-	struct listing l = {
-		.as_json = as_json, .reason = BUF_INIT(2 * LIMIT_REASON), .line = BUF_INIT(LIMIT_FRAME)
-	};
+	struct listing l = { .as_json = as_json,
+		.shown = BUF_INIT(LIMIT_FRAME),
+		.reason = BUF_INIT(2 * LIMIT_REASON),
+		.line = BUF_INIT(LIMIT_FRAME) };
 	struct client c;
 	int status = EX_OK;
 	int r = client_open(&c, config->paths.control_socket);
@@ -280,6 +285,7 @@ int mailq_run(const struct config *config, bool as_json)
 		(void)putchar('\n');
 	if (status == EX_OK)
 		status = print_end(&l);
+	buf_free(&l.shown);
 	buf_free(&l.reason);
 	buf_free(&l.line);
 	return status;

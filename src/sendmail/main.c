@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/userdb.h"
 #include "ipc/client.h"
+#include "mail/header.h"
 #include "mail/queue_id.h"
 #include "sendmail/newaliases.h"
 #include "sendmail/options.h"
@@ -31,13 +32,15 @@ static const char *called_as = "sendmail";
 
 void program_complain(const char *fmt, ...)
 {
+	auto_buf struct buf safe = BUF_INIT(2048);
 	char text[2048];
 	va_list args;
 
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
 	va_end(args);
-	(void)fprintf(stderr, "%s: %s\n", called_as, text);
+	header_mask_text(slice_of(text), &safe); /* parts of a message may be in it */
+	(void)fprintf(stderr, "%s: %.*s\n", called_as, SLICE_ARG(buf_slice(&safe)));
 }
 
 bool program_sibling(const char *name, const struct config *config, char *path_out, size_t size)
@@ -57,6 +60,21 @@ bool program_sibling(const char *name, const struct config *config, char *path_o
 	}
 	len = snprintf(path_out, size, "%s/%s", PATH_SBIN, name);
 	return len > 0 && (size_t)len < size;
+}
+
+bool program_is_set_up(const struct config *config)
+{
+	const char *sandbox = config->paths.sandbox;
+
+	if (access(config->paths.drop_dir, F_OK) == 0 || errno != ENOENT)
+		return true;
+	if (*sandbox)
+		program_complain("there is no mail system in %s yet: start `postriderd --sandbox %s`",
+			sandbox, sandbox);
+	else
+		program_complain(
+			"Postrider is not set up on this host; `postrider setup` does that, as root");
+	return false;
 }
 
 const char *program_login(const struct config *config)
@@ -88,25 +106,6 @@ static bool hold_standard_descriptors(void)
 	return true;
 }
 
-static void report_default(unsigned line, const char *message, void *user)
-{
-	(void)line, (void)message, (void)user; /* there is nothing in an empty text */
-}
-
-/* A mistake in the configuration is told, but mail must get away: the daemon runs on with the last good one.
- */
-static struct config *load_config(const struct paths *paths)
-{
-	struct config *c = config_load(paths);
-
-	if (c)
-		return c;
-	c = config_parse(SLICE_EMPTY, report_default, NULL);
-	CHECK(c != NULL);
-	config_complete(c, paths);
-	return c;
-}
-
 int flush_run(const struct config *config, const struct sendmail_options *o)
 {
 	static const char *const filters[] = {
@@ -129,7 +128,8 @@ int flush_run(const struct config *config, const struct sendmail_options *o)
 	}
 	r = client_open(&c, config->paths.control_socket);
 	if (r < 0) {
-		program_complain("postriderd is not running; mail is tried when it starts");
+		if (program_is_set_up(config))
+			program_complain("postriderd is not running; mail is tried when it starts");
 		return EX_UNAVAILABLE;
 	}
 	if (filters[o->flush])
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 	if (!paths_init_from_environment(&paths))
 		return EX_CONFIG;
 	if (strcmp(called_as, "postqueue") == 0 || strcmp(called_as, "postsuper") == 0) {
-		config = load_config(&paths);
+		config = config_load_or_default(&paths);
 		status = strcmp(called_as, "postqueue") == 0 ? postqueue_run(config, argc, argv)
 							     : postsuper_run(config, argc, argv);
 		config_free(&config);
@@ -220,7 +220,7 @@ int main(int argc, char **argv)
 	}
 	if (o.config_file)
 		(void)snprintf(paths.config_file, sizeof(paths.config_file), "%s", o.config_file);
-	config = load_config(&paths);
+	config = config_load_or_default(&paths); /* mail must get away */
 	status = run(config, &paths, &o);
 	config_free(&config);
 	return status;

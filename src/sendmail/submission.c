@@ -177,7 +177,7 @@ static _Noreturn void exec_drop(const struct config *config, int input)
 	if (dup2(input, STDIN_FILENO) < 0 || !program_sibling("postrider-drop", config, path, sizeof(path)))
 		_exit(EX_OSERR);
 	(void)execve(path, argv, envp);
-	_exit(EX_UNAVAILABLE);
+	_exit(EX_OSFILE);
 }
 
 static int send_to_drop(const struct submission *s)
@@ -186,6 +186,8 @@ static int send_to_drop(const struct submission *s)
 	pid_t pid;
 	int r;
 
+	if (!program_is_set_up(s->config))
+		return EX_TEMPFAIL;
 	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
 		program_complain("%s", strerror(errno));
 		return EX_OSERR;
@@ -200,17 +202,10 @@ static int send_to_drop(const struct submission *s)
 			return EX_OSERR;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && r == 0)
 		return EX_OK;
-	if (access(s->config->paths.drop_dir, F_OK) < 0 && errno == ENOENT && !*s->config->paths.sandbox) {
-		program_complain(
-			"the mail was not taken: Postrider is not set up on this host; `postrider setup` "
-			"does that, as root");
-		return EX_TEMPFAIL;
-	}
-	program_complain("postriderd is not running, and the mail could not be left for its next start%s%s",
-		WIFEXITED(status) && WEXITSTATUS(status) == EX_UNAVAILABLE ? ": postrider-drop cannot be run"
-									   : "",
-		r < 0 && r != -EPIPE ? strerror(-r) : "");
-	return WIFEXITED(status) && WEXITSTATUS(status) && WEXITSTATUS(status) != EX_UNAVAILABLE
+	program_complain("postriderd is not running, and the mail could not be left for its next start%s%s%s",
+		WIFEXITED(status) && WEXITSTATUS(status) == EX_OSFILE ? ": postrider-drop cannot be run" : "",
+		r < 0 && r != -EPIPE ? ": " : "", r < 0 && r != -EPIPE ? strerror(-r) : "");
+	return WIFEXITED(status) && WEXITSTATUS(status) && WEXITSTATUS(status) != EX_OSFILE
 		? WEXITSTATUS(status)
 		: EX_TEMPFAIL;
 }

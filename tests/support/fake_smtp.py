@@ -67,7 +67,7 @@ class Session:
             raise Ended
         words = text.removesuffix(CLOSE)
         if words:
-            self.connection.sendall(words.replace("\n", "\r\n").encode() + b"\r\n")
+            self.connection.sendall(words.replace("\n", "\r\n").encode(errors="surrogateescape") + b"\r\n")
         if text.endswith(CLOSE):
             raise Ended
 

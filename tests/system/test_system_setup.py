@@ -216,6 +216,26 @@ def test_undo_removes_links_and_leaves_mail_alone(bare_host):
     bare_host.wait_messages("user2")
 
 
+def test_undo_does_not_need_a_valid_configuration(bare_host):
+    bare_host.postrider("setup")
+    bare_host.write(bare_host.config_file, "[queue]\nlifetime = soon\n")
+    assert bare_host.postrider("setup", check=False).returncode == 78
+    done = bare_host.postrider("setup", "--undo")
+    assert f"{bare_host.config_file}:2: queue.lifetime" in done.stderr
+    assert not bare_host.path("/usr/sbin/sendmail").is_symlink()
+
+
+def test_commands_before_setup_say_what_to_do(bare_host):
+    for user, words in [("root", ["sendmail", "user2"]), ("user1", ["sendmail", "user2"]), ("user1", ["sendmail", "-bs"]),
+                        ("root", ["mailq"]), ("user1", ["mailq"]), ("root", ["sendmail", "-q"])]:
+        done = bare_host.run(user, [f"/usr/lib/postrider/bin/{words[0]}", *words[1:]], check=False,
+                             stdin="MAIL FROM:<>\r\nRCPT TO:<user2>\r\nDATA\r\n\r\n.\r\n" if "-bs" in words else "\n")
+        assert "Postrider is not set up on this host; `postrider setup` does that, as root" in done.stderr, words
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert done.returncode == (0 if "-bs" in words else 75 if "user2" in words else 69)
+        assert "451 4.3.0" in done.stdout or "-bs" not in words
+
+
 def test_only_root_sets_up(bare_host):
     done = bare_host.postrider("setup", user="user1", check=False)
     assert done.returncode == 77 and "only root can do that" in done.stderr
