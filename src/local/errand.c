@@ -8,7 +8,7 @@
 #include "local/command.h"
 #include "local/command_environment.h"
 #include "local/list_file.h"
-#include "local/trail.h"
+#include "mail/trail.h"
 #include "mail/origin.h"
 #include "table/alias_table.h"
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /* mbox_text.c - see mbox_text.h; quoting is mboxo (">From " stays as it is), which readers expect */
 #include "local/mbox_text.h"
 #include "base/limits.h"
-#include "local/trail.h"
+#include "mail/trail.h"
 #include "mail/header.h"
 #include "mail/queue_id.h"
 #include "mail/trace.h"
@@ -64,15 +64,16 @@ static void append_content(struct buf *out, enum mbox_style style, struct slice 
 
 static void append_trace(struct buf *out, const struct mbox_delivery *d)
 {
-	struct slice older[LIMIT_TRAIL], rest = d->trail, own;
+	struct slice older[LIMIT_TRAIL], rest = d->trail;
+	struct trail_step step;
 	struct trace_delivery t = { .sender = d->sender,
 		.original_to = d->original_to,
 		.delivered_to = trail_delivered_to(d->trail, d->forward_path),
 		.trail = older };
 
-	(void)trail_next(&rest, &own); /* line 0 is in delivered_to already */
-	while (t.n_trail < ARRAY_LEN(older) && trail_next(&rest, &older[t.n_trail]))
-		t.n_trail++;
+	(void)trail_next(&rest, &step); /* the first one is in delivered_to already */
+	while (t.n_trail < ARRAY_LEN(older) && trail_next(&rest, &step))
+		older[t.n_trail++] = step.address;
 	trace_append_delivery(out, &t);
 }
 

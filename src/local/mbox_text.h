@@ -21,7 +21,7 @@ struct mbox_delivery {
 	struct slice sender;	  /* reverse-path */
 	struct slice original_to; /* as given by the client */
 	struct slice forward_path;
-	struct slice trail; /* see trail.h */
+	struct slice trail; /* see mail/trail.h */
 	struct slice content;
 	uint64_t queue_id;
 	int64_t time_s;

@@ -8,7 +8,8 @@
 #include "local/become.h"
 #include "local/errand.h"
 #include "local/maildir.h"
-#include "local/trail.h"
+#include "local/delivered_to.h"
+#include "mail/trail.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -106,7 +107,7 @@ bool worker_refuses_loop(struct worker *w, struct worker_rcpt *r)
 		worker_result(w, r, JOB_FAILED, "5.4.6", "too many forwardings by ~/.forward");
 		return true;
 	}
-	if (!trail_is_loop(w->config, buf_slice(&r->job->content), address))
+	if (!delivered_to_names(w->config, buf_slice(&r->job->content), address))
 		return false;
 	(void)snprintf(reason, sizeof(reason), "mail forwarding loop for %.*s", SLICE_ARG(address));
 	worker_result(w, r, JOB_FAILED, "5.4.6", reason);

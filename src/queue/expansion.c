@@ -7,6 +7,7 @@
  */
 #include "base/limits.h"
 #include "mail/address.h"
+#include "mail/trail.h"
 #include "queue/core.h"
 
 bool leaves_add(struct leaves *l, const struct leaf *leaf)
@@ -52,35 +53,23 @@ struct expansion {
 	char **trails;
 };
 
-/* The trail of what a ~/.forward names: its own address first, then the steps that led here. A command, file
- * or list has no address but the user's. */
+/* Of what a ~/.forward names, with the steps that led here. */
 static char *forward_trail(const struct recipient *r, const struct leaf *leaf, struct slice by_user)
 {
-	auto_buf struct buf text = BUF_INIT(LIMIT_TRAIL * 2 * LIMIT_ADDRESS + LIMIT_PATH);
-	struct slice rest = r->trail, line;
+	auto_buf struct buf own = BUF_INIT(2 * LIMIT_PATH);
+	auto_buf struct buf trail = BUF_INIT(LIMIT_TRAIL * 2 * LIMIT_ADDRESS + LIMIT_PATH);
 	struct address a;
-	bool keeps_address = leaf->kind == LEAF_COMMAND || leaf->kind == LEAF_FILE;
-	bool is_first = true;
 
 	if (by_user.len == 0 || leaf->flags & RCPT_NO_FORWARD)
 		return slice_dup(r->trail);
-	if (!keeps_address) {
+	if (leaf->kind != LEAF_COMMAND && leaf->kind != LEAF_FILE) {
 		if (address_parse(leaf->address, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) == ADDRESS_OK)
-			address_canonical(&a, slice_of(queue.rp->config->main_origin), &text);
+			address_canonical(&a, slice_of(queue.rp->config->main_origin), &own);
 		else
-			buf_append(&text, leaf->address);
+			buf_append(&own, leaf->address);
 	}
-	while (slice_next_line(&rest, &line)) {
-		if (!is_first || !keeps_address)
-			buf_append_byte(&text, '\n');
-		buf_append(&text, line);
-		if (is_first) {
-			buf_append_byte(&text, '\t');
-			buf_append(&text, by_user);
-		}
-		is_first = false;
-	}
-	return slice_dup(buf_ok(&text) ? buf_slice(&text) : r->trail);
+	trail_append_forward(r->trail, by_user, buf_slice(&own), &trail);
+	return slice_dup(buf_ok(&own) && buf_ok(&trail) ? buf_slice(&trail) : r->trail);
 }
 
 static void expansion_free(struct expansion *x)

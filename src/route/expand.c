@@ -9,6 +9,7 @@
  * (a loop, no table, no memory) ends the walk.
  */
 #include "route/expand-private.h"
+#include "mail/trail.h"
 
 /* An alias (with the extension it was reached by) that was expanded. */
 struct expand_seen {
@@ -334,15 +335,6 @@ static void expand_alias(struct expand *e, const struct frame *f)
 
 /* ---- the three steps ---- */
 
-static size_t count_lines(struct slice text)
-{
-	size_t n = text.len > 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		n += text.at[i] == '\n';
-	return n;
-}
-
 void expand_start(struct expand *e, const struct route_rules *rules, struct slice address, unsigned flags,
 	struct slice trail)
 {
@@ -354,7 +346,7 @@ void expand_start(struct expand *e, const struct route_rules *rules, struct slic
 	status = address_parse(address, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a);
 	if (status != ADDRESS_OK)
 		expand_fail(e, JOB_FAILED, "5.1.3", "malformed address: %s", address_status_text(status));
-	else if (count_lines(trail) > LIMIT_TRAIL)
+	else if (trail_length(trail) > LIMIT_TRAIL)
 		expand_fail(e, JOB_FAILED, "5.4.6", "mail loop: forwarded more than %d times", LIMIT_TRAIL);
 	else
 		expand_address(e, NULL, &a, flags);

@@ -39,8 +39,7 @@ struct expand {
 
 void expand_init(struct expand *e);
 void expand_deinit(struct expand *e);
-/* address: with or without domain; flags: enum rcpt_flags; trail: lines "address" or "address<TAB>user",
- * newest first: the ~/.forward files (of user) that led here. */
+/* address: with or without domain; flags: enum rcpt_flags; trail: see mail/trail.h. */
 void expand_start(struct expand *e, const struct route_rules *rules, struct slice address, unsigned flags,
 	struct slice trail);
 /* The next leaf whose destination is a user name to be asked for; NULL: no more questions. */

@@ -3,6 +3,7 @@
  * expand_leaf.c - the leaves of an expansion: made, compared, answered; and how an expansion fails as a whole
  */
 #include "route/expand-private.h"
+#include "mail/trail.h"
 
 #define ARENA_MAX ((size_t)128 * 1024 * 1024) /* LIMIT_EXPANSION leaves with long addresses */
 
@@ -181,17 +182,6 @@ struct expand_leaf *expand_next_question(struct expand *e)
 	return leaf;
 }
 
-/* Mail went through this user's ~/.forward already: a second time it goes to the mailbox. */
-static bool has_forwarded(struct slice trail, struct slice user)
-{
-	struct slice line, address;
-
-	while (slice_next_line(&trail, &line))
-		if (slice_cut(&line, '\t', &address) && slice_eq(line, user))
-			return true;
-	return false;
-}
-
 static void leaf_decide(struct expand *e, struct expand_leaf *leaf, enum leaf_kind kind, const char *status,
 	const char *words)
 {
@@ -214,7 +204,7 @@ void expand_answer(struct expand *e, struct expand_leaf *leaf, enum user_outcome
 	switch (outcome) {
 	case USER_FOUND:
 		leaf->destination = expand_keep(e, name);
-		if (has_forwarded(e->trail, name))
+		if (trail_has_user(e->trail, name)) /* a second time it goes to the mailbox */
 			leaf->flags |= RCPT_NO_FORWARD;
 		table_remove(&e->targets, &leaf->by_target);
 		leaf->is_dropped = !expand_claim(e, leaf, 'u', name);

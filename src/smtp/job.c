@@ -2,6 +2,7 @@
 /* job.c - see job.h */
 #include "smtp/job.h"
 #include "base/limits.h"
+#include "mail/trail.h"
 
 struct job *job_new(struct channel *queue, const struct msg_JOB_BEGIN *m)
 {
@@ -47,12 +48,12 @@ void job_free(struct job **jp)
 enum job_status job_add_rcpt(struct job *job, const struct msg_JOB_RCPT *m)
 {
 	struct job_rcpt *rcpt;
-	struct slice forwarded = m->trail, own;
+	struct slice forwarded = m->trail;
+	struct trail_step own;
 
 	if (job->n_here == job->n_rcpts)
 		return JOB_BAD;
-	if (!slice_cut(&forwarded, '\n', &own))
-		forwarded = SLICE_EMPTY;
+	(void)trail_next(&forwarded, &own);
 	rcpt = &job->rcpts[job->n_here];
 	*rcpt = (struct job_rcpt){ .number = m->rcpt, .notify = m->notify };
 	if (!arena_copy(&job->arena, m->forward_path, &rcpt->forward_path) ||

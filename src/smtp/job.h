@@ -29,7 +29,7 @@ struct job_rcpt {
 	uint8_t notify;
 	struct slice forward_path, orcpt;
 	struct slice original;	/* the address that we were given; empty: not to be told */
-	struct slice forwarded; /* lines of the trail behind the first: a Delivered-To field for each */
+	struct slice forwarded; /* the trail behind its first step: a Delivered-To field for each */
 };
 
 struct lane;

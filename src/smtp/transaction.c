@@ -9,6 +9,7 @@
  */
 #include "base/limits.h"
 #include "mail/envelope_options.h"
+#include "mail/trail.h"
 #include "smtp/command.h"
 #include "smtp/session-private.h"
 
@@ -316,11 +317,12 @@ void data_refused(struct session *s, const struct reply *reply)
 static void content_begin(struct session *s, struct buf *out)
 {
 	struct transaction *t = &s->transaction;
-	struct slice rest = t->rcpts[0]->forwarded, line;
+	struct slice rest = t->rcpts[0]->forwarded;
+	struct trail_step step;
 
-	while (slice_next_line(&rest, &line)) {
+	while (trail_next(&rest, &step)) {
 		dot_encode(&t->encoder, SLICE("Delivered-To: "), out);
-		dot_encode(&t->encoder, slice_first(line, slice_find(line, '\t')), out);
+		dot_encode(&t->encoder, step.address, out);
 		dot_encode(&t->encoder, SLICE("\n"), out);
 	}
 }

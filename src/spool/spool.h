@@ -135,7 +135,7 @@ struct spool_recipient {
 	struct slice orcpt;	   /* RFC 3461 ORCPT as received */
 	struct slice reverse_path; /* this recipient's own (owner-), when has_reverse_path */
 	bool has_reverse_path;	   /* so that an own reverse-path may be <> */
-	struct slice trail;	   /* forwarding steps, newest first, each ended by LF */
+	struct slice trail;	   /* forwarding steps; see mail/trail.h */
 	uint32_t parent; /* number of the recipient it came from; itself when it came with the message */
 	uint8_t notify;	 /* enum spool_notify */
 	enum spool_rcpt_kind kind;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_trail.c - lines of a trail, and loops seen in Delivered-To fields */
+/* test_delivered_to.c - loops seen in Delivered-To fields */
+#include "local/delivered_to.h"
 #include "support/test.h"
-#include "local/trail.h"
 
 static struct config *config;
 
@@ -19,29 +19,6 @@ static int free_config(void **state)
 	(void)state;
 	config_free(&config);
 	return 0;
-}
-
-static void reads_lines(void **state)
-{
-	static const struct {
-		const char *trail, *delivered_to;
-		size_t n;
-	} rows[] = {
-		{ "", "path@x", 0 },
-		{ "a@b", "a@b", 1 },
-		{ "a@b\n", "a@b", 1 },
-		{ "a@b\tuser", "a@b", 1 },
-		{ "c@d\na@b\tuser", "c@d", 2 },
-		{ "\n\tuser\na@b", "a@b", 1 },
-		{ "\n\n", "path@x", 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		assert_slice_equal(trail_delivered_to(slice_of(rows[i].trail), SLICE("path@x")),
-			slice_of(rows[i].delivered_to));
-		assert_int_equal(trail_length(slice_of(rows[i].trail)), rows[i].n);
-	}
 }
 
 static void sees_loops(void **state)
@@ -66,14 +43,13 @@ static void sees_loops(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		assert_int_equal(
-			trail_is_loop(config, slice_of(rows[i].content), slice_of(rows[i].delivered_to)),
+			delivered_to_names(config, slice_of(rows[i].content), slice_of(rows[i].delivered_to)),
 			rows[i].want);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_lines),
 		cmocka_unit_test(sees_loops),
 	};
 
