@@ -143,6 +143,12 @@ static bool is_log_level(struct slice s)
 	return false;
 }
 
+/* Room for what is added to the name of an aliases file: ".db", ".lock". */
+static bool is_file_path(struct slice s)
+{
+	return s.len > 1 && s.at[0] == '/' && s.at[s.len - 1] != '/' && s.len < PATH_MAX / 2;
+}
+
 static bool is_log_target(struct slice s)
 {
 	return slice_eq(s, SLICE("auto")) || slice_eq(s, SLICE("syslog")) || slice_eq(s, SLICE("stderr")) ||
@@ -156,6 +162,7 @@ static const struct check {
 	bool (*is_valid)(struct slice);
 	bool may_be_empty;
 	const char *wanted;
+	size_t max_words; /* of a list; 0: any number */
 } checks[] = {
 	{ "main", "host_name", setting_is_own_domain, true, "a host name such as mx.example.org" },
 	{ "main", "origin", setting_is_own_domain, true, "a domain such as example.org" },
@@ -164,6 +171,8 @@ static const struct check {
 		"a list of ADDRESS:PORT such as 127.0.0.1:25 or [::1]:25" },
 	{ "smtpd", "trusted_networks", is_network, true,
 		"a list of networks such as 192.0.2.0/24 or [2001:db8::]/32" },
+	{ "aliases", "file", is_file_path, true, "a list of at most 16 files such as /etc/aliases",
+		LIMIT_ALIAS_FILES },
 	{ "relay", "host", is_next_hop, true, "[HOST]:PORT or a domain" },
 	{ "smtp", "destination_rate", is_rate, true, "N/TIME such as 100/1h" },
 	{ "smtp", "destination_limits", is_destination_limit, true,
@@ -185,12 +194,13 @@ bool setting_check(const struct setting *s, struct slice value, char *why, size_
 {
 	const struct check *check = check_of(s);
 	struct slice list = value, word = value;
+	size_t n = 0;
 	bool is_list = s->type == SETTING_LIST;
 
 	if (!check || (value.len == 0 && check->may_be_empty))
 		return true;
 	while (!is_list || config_list_next(&list, &word)) {
-		if (!check->is_valid(word)) {
+		if (!check->is_valid(word) || (check->max_words && ++n > check->max_words)) {
 			(void)snprintf(why, why_size, "must be %s, not \"%.*s\"", check->wanted,
 				SLICE_ARG(slice_first(word, 100)));
 			return false;

@@ -9,6 +9,7 @@
 #include "config/directories.h"
 #include "control/commands.h"
 #include "control/setup.h"
+#include "table/alias_files.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -169,25 +170,29 @@ static const char first_aliases[] =
 
 bool setup_aliases_file(struct setup *s)
 {
-	return make_file_told(s, s->config->aliases_file, slice_of(first_aliases));
+	struct alias_places places;
+
+	return alias_files_places(s->config, 0, &places) &&
+		make_file_told(s, places.source, slice_of(first_aliases));
 }
 
 /* Built when it is missing or older than its source, and when it may be another mail system's. */
 bool setup_alias_table(struct setup *s)
 {
 	static const char *const words[] = { PATH_LIBEXEC "/bin/newaliases", NULL };
-	char table[PATH_MAX + 8];
+	struct alias_places places;
 	struct stat source, built;
 
-	(void)snprintf(table, sizeof(table), "%s.db", s->config->aliases_file);
-	if (!s->replaced && stat(table, &built) == 0 && stat(s->config->aliases_file, &source) == 0 &&
+	if (!alias_files_places(s->config, 0, &places))
+		return false;
+	if (!s->replaced && stat(places.beside, &built) == 0 && stat(places.source, &source) == 0 &&
 		(built.st_mtim.tv_sec > source.st_mtim.tv_sec ||
 			(built.st_mtim.tv_sec == source.st_mtim.tv_sec &&
 				built.st_mtim.tv_nsec >= source.st_mtim.tv_nsec)))
 		return true;
 	if (!setup_tool(words))
 		return false;
-	setup_changed(s, "built the alias table of %s", s->config->aliases_file);
+	setup_changed(s, "built the alias table of %s", places.source);
 	return true;
 }
 

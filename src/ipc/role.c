@@ -293,11 +293,26 @@ static const char *directory_of(const char *file, char dir[PATH_MAX])
 	return dir;
 }
 
-#define JAIL_PATHS 4 /* of each kind, with the NULL at the end */
+#define JAIL_PATHS                                                                                           \
+	(LIMIT_ALIAS_FILES + 2) /* of each kind, with the state directory and the NULL at the end */
+
+static size_t alias_directories(const struct config *c, const char **out)
+{
+	static char dirs[LIMIT_ALIAS_FILES][PATH_MAX];
+	struct slice list = slice_of(c->aliases_file), word;
+	size_t n = 0;
+
+	while (n < LIMIT_ALIAS_FILES && config_list_next(&list, &word)) {
+		auto_free char *file = slice_dup(word);
+		out[n] = directory_of(file, dirs[n]);
+		n += out[n] != NULL;
+	}
+	return n;
+}
 
 static void jail_paths(const struct role_process *rp, const char **read_below, const char **write_below)
 {
-	static char aliases_dir[PATH_MAX], log_dir[PATH_MAX];
+	static char log_dir[PATH_MAX];
 	const struct config *c = rp->config;
 	const struct paths *p = &c->paths;
 	size_t r = 0, w = 0;
@@ -309,8 +324,7 @@ static void jail_paths(const struct role_process *rp, const char **read_below, c
 		break;
 	case ROLE_LOOKUP:
 		read_below[r++] = p->state_dir;
-		read_below[r] = directory_of(c->aliases_file, aliases_dir);
-		r += read_below[r] != NULL;
+		r += alias_directories(c, read_below + r);
 		break;
 	default: break;
 	}

@@ -10,7 +10,7 @@
 #include "local/list_file.h"
 #include "mail/trail.h"
 #include "mail/origin.h"
-#include "table/alias_table.h"
+#include "table/alias_files.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -18,7 +18,7 @@
 #define LOCK_PAUSE_MS 100 /* between attempts at a file that another program has locked */
 
 static struct errands {
-	struct alias_table *aliases;
+	struct alias_files aliases;
 	struct forward of_root; /* root's .forward, which local.command_user could not read */
 	bool has_of_root;
 	char *list_path; /* of the list that this process reads, or NULL */
@@ -40,22 +40,13 @@ struct errand {
 
 /* ---- what the item says ---- */
 
-static bool places_init(const struct worker *w, struct alias_places *places)
-{
-	return alias_places_init(places, w->config->aliases_file, w->config->paths.state_dir);
-}
-
 static enum alias_status find_alias_item(
 	const struct worker *w, const struct origin *o, enum rhs_kind *kind_out, struct buf *text)
 {
-	struct alias_places places;
-
-	if (!errands.aliases && places_init(w, &places))
-		errands.aliases = alias_table_new(&places);
-	if (!errands.aliases)
+	if (errands.aliases.n == 0 && !alias_files_init(&errands.aliases, w->config))
 		return ALIAS_BROKEN;
-	(void)alias_table_refresh(errands.aliases);
-	return alias_table_find_item(errands.aliases, o, kind_out, text);
+	alias_files_refresh(&errands.aliases);
+	return alias_files_find_item(&errands.aliases, o, kind_out, text);
 }
 
 static enum alias_status find_in_forward(struct worker *w, const struct origin *o, struct slice origin,
@@ -360,7 +351,7 @@ void errand_before_drop(struct worker *w, struct slice list)
 		if (origin_parse(list, &o) && o.kind == ORIGIN_LIST &&
 			find_alias_item(w, &o, &kind, &path) == ALIAS_FOUND)
 			errands.list_path = slice_dup(buf_slice(&path));
-		alias_table_free(&errands.aliases);
+		alias_files_deinit(&errands.aliases);
 	} else if (w->user.uid == 0 && w->config->paths.sandbox[0] == '\0') {
 		errands.has_of_root = true;
 		(void)forward_read(w->config, &w->forward_user, SLICE_EMPTY, &errands.of_root);

@@ -24,7 +24,7 @@ static void expand_alias(struct expand *e, const struct frame *f);
 static bool item_names(struct expand *e, const struct rhs_item *item, struct slice key)
 {
 	auto_buf struct buf name = BUF_INIT(LIMIT_ADDRESS);
-	struct route_match match;
+	struct alias_match match;
 
 	if (item->kind == RHS_USER)
 		return slice_eq_nocase(item->text, key);
@@ -124,7 +124,7 @@ static struct slice find_owner(struct expand *e, struct slice key, struct slice 
 	return expand_own_address(e, buf_slice(&name));
 }
 
-static void enter_alias(struct expand *e, const struct frame *parent, const struct route_match *match)
+static void enter_alias(struct expand *e, const struct frame *parent, const struct alias_match *match)
 {
 	struct frame f = { .parent = parent,
 		.value = match->value,
@@ -164,7 +164,7 @@ static struct slice hand_on_suffix(
 }
 
 static void expand_matched(struct expand *e, const struct frame *f, struct slice address,
-	const struct route_match *match, unsigned flags)
+	const struct alias_match *match, unsigned flags)
 {
 	const struct frame *again;
 
@@ -192,7 +192,7 @@ static void expand_local(struct expand *e, const struct frame *f, const struct a
 {
 	auto_buf struct buf plain = BUF_INIT(LIMIT_ADDRESS), joined = BUF_INIT(LIMIT_LOCAL_PART),
 			    quoted = BUF_INIT(LIMIT_PATH);
-	struct route_match match = { .status = ALIAS_NONE };
+	struct alias_match match = { .status = ALIAS_NONE };
 	struct address full = *a;
 	struct slice local;
 
@@ -329,8 +329,9 @@ static void expand_alias(struct expand *e, const struct frame *f)
 	rhs_deinit(&rhs);
 	if (n_usable == 0)
 		expand_fail(e, JOB_DEFERRED, "4.3.5",
-			"the alias \"%.*s\" (line %zu) has no usable recipient; run newaliases",
-			SLICE_ARG(slice_first(f->key, 64)), f->value.line);
+			"the alias \"%.*s\" (%s line %zu) has no usable recipient; run newaliases",
+			SLICE_ARG(slice_first(f->key, 64)), f->value.file ? f->value.file : "aliases",
+			f->value.line);
 }
 
 /* ---- the three steps ---- */

@@ -13,22 +13,22 @@
 struct lookup {
 	struct route_source source;
 	struct route_rules rules;
-	struct alias_table *table;
+	struct alias_files aliases;
 	struct user_pool users;
 	uv_loop_t *loop;
 	struct list rcpt_jobs, route_jobs;
 	size_t n_jobs;
-	uint64_t looked_at_ms;	     /* the turn of the loop in which the table was looked at */
-	enum alias_table_state told; /* what was logged last */
+	uint64_t looked_at_ms; /* the turn of the loop in which the tables were looked at */
+	enum alias_table_state told[LIMIT_ALIAS_FILES]; /* of each file: what was logged last */
 };
 
-/* hooks: how user questions leave. False: a path is too long. */
+/* hooks: how user questions leave. False: the aliases files cannot be used by their names. */
 MUST_USE bool lookup_init(struct lookup *l, uv_loop_t *loop, const struct config *config,
 	const struct user_pool_hooks *hooks, void *user);
 void lookup_deinit(struct lookup *l);
 /* After a reload: config is the new one. */
 void lookup_set_config(struct lookup *l, const struct config *config);
-/* Looks at the alias table, once per turn of the loop; logs what is new. */
+/* Looks at the alias tables, once per turn of the loop; logs what is new. */
 void lookup_refresh(struct lookup *l);
 
 void lookup_rcpt_check(struct lookup *l, struct channel *ch, const struct msg_RCPT_CHECK *m);

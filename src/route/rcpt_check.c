@@ -76,7 +76,7 @@ static enum rcpt_step check_local(
 	struct rcpt_check *check, const struct route_rules *rules, struct slice local)
 {
 	auto_buf struct buf plain = BUF_INIT(LIMIT_LOCAL_PART);
-	struct route_match match;
+	struct alias_match match;
 
 	address_unquote_local(local, &plain);
 	if (!buf_ok(&plain) || plain.len == 0)

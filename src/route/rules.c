@@ -13,7 +13,7 @@ static bool source_is_local(void *user, struct slice domain)
 static enum alias_status source_find(void *user, struct slice key, struct alias_value *value_out)
 {
 	struct route_source *s = user;
-	return alias_table_find(s->table, key, value_out);
+	return alias_files_find(s->aliases, key, value_out);
 }
 
 void route_rules_init(struct route_rules *rules, struct route_source *source)
@@ -40,69 +40,14 @@ bool route_is_local(const struct route_rules *rules, const struct address *addre
 void route_split(
 	const struct route_rules *rules, struct slice local, struct slice *user_out, struct slice *suffix_out)
 {
-	struct slice user, extension;
-
-	*user_out = local;
-	*suffix_out = SLICE_EMPTY;
-	if (!address_split_extension(local, rules->delimiters, &user, &extension))
-		return;
-	*user_out = user;
-	*suffix_out = slice_from(local, user.len);
+	alias_match_split(rules->delimiters, local, user_out, suffix_out);
 }
 
 /* ---- aliases ---- */
 
-/* Mail to these must reach someone even when the file says nothing (RFC 5321 4.5.1, RFC 2142). */
-static const struct {
-	const char *name, *stands_for;
-} defaults[] = {
-	{ "postmaster", "root" },
-	{ "mailer-daemon", "postmaster" },
-	{ "abuse", "postmaster" },
-};
-
-static bool find(const struct route_rules *rules, struct slice key, struct route_match *out)
+void route_match_local(const struct route_rules *rules, struct slice local, struct alias_match *out)
 {
-	out->status = rules->find_alias(rules->user, key, &out->value);
-	out->key = key;
-	return out->status != ALIAS_NONE;
-}
-
-static bool find_default(struct slice key, struct route_match *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
-		if (!slice_eq(key, slice_of(defaults[i].name)))
-			continue;
-		out->status = ALIAS_FOUND;
-		out->is_default = true;
-		out->key = key;
-		out->value = (struct alias_value){ .text = slice_of(defaults[i].stands_for) };
-		return true;
-	}
-	return false;
-}
-
-void route_match_local(const struct route_rules *rules, struct slice local, struct route_match *out)
-{
-	struct slice whole, name;
-
-	out->status = ALIAS_NONE;
-	out->value = (struct alias_value){ .text = SLICE_EMPTY };
-	out->key = SLICE_EMPTY;
-	out->is_default = false;
-	route_split(rules, local, &out->user, &out->suffix);
-	if (local.len > sizeof(out->lower))
-		return;
-	for (size_t i = 0; i < local.len; i++)
-		out->lower[i] = ascii_lower(local.at[i]);
-	whole = (struct slice){ out->lower, local.len };
-	name = slice_first(whole, out->user.len);
-	if (out->suffix.len && find(rules, whole, out)) {
-		out->suffix = SLICE_EMPTY; /* it belongs to the alias's name */
-		return;
-	}
-	if (!find(rules, name, out))
-		(void)find_default(name, out);
+	alias_match_local(rules->find_alias, rules->user, rules->delimiters, local, out);
 }
 
 /* ---- verdicts ---- */

@@ -10,37 +10,27 @@
 #include "base/limits.h"
 #include "config/config.h"
 #include "mail/address.h"
-#include "table/alias_table.h"
+#include "table/alias_files.h"
+#include "table/alias_match.h"
 
 struct route_rules {
 	struct slice origin;	 /* domain of unqualified addresses */
 	struct slice delimiters; /* between user and extension; empty: none */
 	struct slice relay_host; /* next hop of all remote mail; empty: the domain itself */
 	bool (*is_local_domain)(void *user, struct slice domain);
-	enum alias_status (*find_alias)(void *user, struct slice key, struct alias_value *value_out);
+	alias_find find_alias;
 	void *user;
 };
 
 /* Slices look into config: make anew after a reload. */
 struct route_source {
 	const struct config *config;
-	struct alias_table *table;
+	struct alias_files *aliases;
 };
 void route_rules_init(struct route_rules *rules, struct route_source *source);
 
-/* What a local part (unquoted) leads to. */
-struct route_match {
-	enum alias_status status;
-	struct alias_value value; /* ALIAS_FOUND: what it stands for */
-	struct slice key;	  /* ALIAS_FOUND: the alias that was found; looks into lower */
-	bool is_default;	  /* ALIAS_FOUND: a name that mail must reach even without an entry */
-	struct slice user;	  /* the name without its extension; looks into the argument */
-	struct slice suffix;	  /* ALIAS_FOUND by the name without it, ALIAS_NONE: "+ext"; else empty */
-	char lower[LIMIT_LOCAL_PART];
-};
-/* Tries name+ext, then name, then the names that always exist: postmaster stands for root, mailer-daemon and
- * abuse for postmaster. Longer names than an address can have are ALIAS_NONE. */
-void route_match_local(const struct route_rules *rules, struct slice local, struct route_match *out);
+/* What a local part (unquoted) leads to; see alias_match.h. */
+void route_match_local(const struct route_rules *rules, struct slice local, struct alias_match *out);
 /* A domain of this host; also none at all, and the loopback address literals. */
 bool route_is_local(const struct route_rules *rules, const struct address *address);
 /* "name" with the suffix cut off it, and the suffix with its delimiter; the whole name where it is not split.

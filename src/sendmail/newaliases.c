@@ -2,6 +2,7 @@
 /* newaliases.c - see newaliases.h */
 #include "sendmail/newaliases.h"
 #include "config/config.h"
+#include "table/alias_files.h"
 #include "table/alias_install.h"
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -63,25 +64,45 @@ static int finish(const struct alias_install *in, enum alias_install_outcome out
 	return EX_OSERR;
 }
 
-static int run(const struct config *config, bool verbose, const char *file)
+static int build_file(const struct config *config, bool verbose, const struct alias_places *places)
 {
-	struct alias_install in = { .config = config, .check_includes = true, .report = print_problem };
+	struct alias_install in = { .places = *places,
+		.config = config,
+		.check_includes = true,
+		.report = print_problem,
+		.user = (void *)(uintptr_t)places->source };
 	struct alias_install_result result;
-	const char *state_dir = file ? NULL : config->paths.state_dir; /* only the live table lies there */
-	int status;
+	int status = finish(&in, alias_install(&in, &result), &result);
 
-	if (!alias_places_init(&in.places, file ? file : config->aliases_file, state_dir)) {
-		(void)fprintf(stderr, "newaliases: the file name is too long\n");
-		return EX_USAGE;
-	}
-	in.user = in.places.source;
-	status = finish(&in, alias_install(&in, &result), &result);
 	if (status == EX_OK)
-		complain_of_writers(in.places.source);
+		complain_of_writers(places->source);
 	if (status == EX_OK && verbose)
-		printf("%s: %zu aliases, longest %zu bytes, %zu bytes total\n", in.places.source,
+		printf("%s: %zu aliases, longest %zu bytes, %zu bytes total\n", places->source,
 			result.summary.n_entries, result.summary.longest, result.summary.total);
-	return fflush(stdout) == 0 ? status : EX_IOERR;
+	return status;
+}
+
+/* One file that was named: only the live tables lie in the state directory. */
+static int build_named(const struct config *config, bool verbose, const char *file)
+{
+	struct alias_places places;
+
+	if (alias_places_init(&places, file, NULL))
+		return build_file(config, verbose, &places);
+	(void)fprintf(stderr, "newaliases: the file name is too long\n");
+	return EX_USAGE;
+}
+
+static int build_all(const struct config *config, bool verbose)
+{
+	struct alias_places places;
+	int status = EX_OK;
+
+	for (size_t i = 0; alias_files_places(config, i, &places); i++) {
+		int r = build_file(config, verbose, &places);
+		status = status == EX_OK ? r : status;
+	}
+	return status;
 }
 
 int newaliases_run(const struct paths *paths, bool verbose, const char *file)
@@ -91,7 +112,7 @@ int newaliases_run(const struct paths *paths, bool verbose, const char *file)
 
 	if (!config)
 		return EX_CONFIG; /* what is wrong was said */
-	status = run(config, verbose, file);
+	status = file ? build_named(config, verbose, file) : build_all(config, verbose);
 	config_free(&config);
-	return status;
+	return fflush(stdout) == 0 ? status : EX_IOERR;
 }

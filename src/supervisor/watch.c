@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "supervisor/supervisor.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -30,7 +31,8 @@ struct watched {
 };
 
 static struct {
-	struct watched aliases, resolv_conf, hosts;
+	struct watched aliases[LIMIT_ALIAS_FILES], resolv_conf, hosts;
+	size_t n_aliases;
 	pid_t rebuild_pid; /* 0: none runs */
 	uint64_t rebuild_started_ms;
 	bool is_rebuild_overdue; /* it was killed, which may take a while, too */
@@ -113,7 +115,7 @@ static void rebuild_start(struct supervisor *s)
 
 	if (r < 0) {
 		log_error("cannot rebuild the alias table: %s", strerror(-r));
-		watch.aliases.changed_ms = clock_mono_ms();
+		watch.aliases[0].changed_ms = clock_mono_ms();
 		return;
 	}
 	watch.rebuild_started_ms = clock_mono_ms();
@@ -160,6 +162,16 @@ bool watch_reaped(struct supervisor *s, pid_t pid, int status)
 	return true;
 }
 
+/* All files are rebuilt that need it when one has changed. */
+static bool aliases_settled(void)
+{
+	bool has_settled = false;
+
+	for (size_t i = 0; i < watch.n_aliases; i++)
+		has_settled |= watched_settled(&watch.aliases[i]);
+	return has_settled;
+}
+
 static void on_look(uv_timer_t *timer)
 {
 	struct supervisor *s = timer->data;
@@ -169,7 +181,7 @@ static void on_look(uv_timer_t *timer)
 		return;
 	if (watch.rebuild_pid)
 		rebuild_look(); /* an edit meanwhile is seen when this has ended */
-	else if (watched_settled(&watch.aliases))
+	else if (aliases_settled())
 		rebuild_start(s);
 	hosts_changed = watched_settled(&watch.hosts);
 	if (watched_settled(&watch.resolv_conf) || hosts_changed) {
@@ -178,16 +190,23 @@ static void on_look(uv_timer_t *timer)
 	}
 }
 
-/* The names are copied: a reload frees the configuration, and which files these are needs a restart to
- * change. */
+/* The name is copied: a reload frees the configuration, and which files these are needs a restart to change.
+ */
+static struct watched watched_start(struct slice path)
+{
+	char *name = slice_dup(path);
+
+	return (struct watched){ .path = name, .seen = stamp_of(name) };
+}
+
 void watch_start(struct supervisor *s)
 {
-	watch.aliases = (struct watched){ .path = mem_dup_str(s->config->aliases_file) };
-	watch.resolv_conf = (struct watched){ .path = mem_dup_str(s->config->smtp_resolv_conf) };
-	watch.hosts = (struct watched){ .path = mem_dup_str(s->config->smtp_hosts_file) };
-	watch.aliases.seen = stamp_of(watch.aliases.path);
-	watch.resolv_conf.seen = stamp_of(watch.resolv_conf.path);
-	watch.hosts.seen = stamp_of(watch.hosts.path);
+	struct slice list = slice_of(s->config->aliases_file), file;
+
+	while (watch.n_aliases < LIMIT_ALIAS_FILES && config_list_next(&list, &file))
+		watch.aliases[watch.n_aliases++] = watched_start(file);
+	watch.resolv_conf = watched_start(slice_of(s->config->smtp_resolv_conf));
+	watch.hosts = watched_start(slice_of(s->config->smtp_hosts_file));
 	rebuild_start(s); /* an edit made while nobody watched */
 	s->watch.data = s;
 	CHECK(uv_timer_init(s->loop, &s->watch) == 0);

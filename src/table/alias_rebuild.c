@@ -3,6 +3,7 @@
 #include "table/alias_rebuild.h"
 #include "base/limits.h"
 #include "base/userdb.h"
+#include "table/alias_files.h"
 #include "table/alias_install.h"
 #include <sysexits.h>
 
@@ -114,24 +115,32 @@ static int finish(const char *source, enum alias_install_outcome outcome,
 	return fflush(stdout) == 0 ? status : EX_IOERR;
 }
 
-int alias_rebuild_main(int argc, char **argv)
+static int rebuild_file(const struct config *config, const struct alias_places *places)
 {
-	struct config *config = find_config(argc, argv);
 	struct complaint complaint = { "" };
-	struct alias_install in = { .config = config, .report = remember_first, .user = &complaint };
+	struct alias_install in = {
+		.places = *places, .config = config, .report = remember_first, .user = &complaint
+	};
 	struct alias_install_result result = { 0 };
 	struct jail_request jail;
 	enum alias_install_outcome outcome;
-	int status = 0;
 
-	if (!config)
-		return EX_CONFIG;
-	if (!alias_places_init(&in.places, config->aliases_file, config->paths.state_dir)) {
-		status = EX_CONFIG;
-	} else if (!is_current(&in.places)) {
-		in.jail = jail_init(config, &jail) ? &jail : NULL;
-		outcome = in.jail ? alias_install(&in, &result) : ALIAS_INSTALL_FAILED;
-		status = finish(in.places.source, outcome, &result, &complaint);
+	if (is_current(places))
+		return 0;
+	in.jail = jail_init(config, &jail) ? &jail : NULL;
+	outcome = in.jail ? alias_install(&in, &result) : ALIAS_INSTALL_FAILED;
+	return finish(places->source, outcome, &result, &complaint);
+}
+
+int alias_rebuild_main(int argc, char **argv)
+{
+	struct config *config = find_config(argc, argv);
+	struct alias_places places;
+	int status = EX_CONFIG;
+
+	for (size_t i = 0; config && alias_files_places(config, i, &places); i++) {
+		int r = rebuild_file(config, &places);
+		status = i == 0 || status == 0 ? r : status;
 	}
 	config_free(&config);
 	return status;

@@ -348,6 +348,8 @@ enum alias_status alias_table_find(struct alias_table *t, struct slice key, stru
 		return ALIAS_BROKEN;
 	for (size_t i = ALIAS_LINE_BYTES; i-- > 0;)
 		line = line << 8 | (unsigned char)value.at[i];
-	*value_out = (struct alias_value){ .text = slice_from(value, ALIAS_LINE_BYTES), .line = line };
+	*value_out = (struct alias_value){
+		.text = slice_from(value, ALIAS_LINE_BYTES), .line = line, .file = t->places.source
+	};
 	return ALIAS_FOUND;
 }

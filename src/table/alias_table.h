@@ -72,6 +72,7 @@ enum alias_status {
 struct alias_value {
 	struct slice text; /* for rhs.h */
 	size_t line;	   /* of the key in the source */
+	const char *file;  /* the source's name; NULL: none, the name always exists */
 };
 
 struct alias_table;
