@@ -60,9 +60,12 @@ def values(text):
         yield "\n### %s\n" % name
         yield "| | | |\n|---|---|---|"
         number = 0
-        for word, given, note in re.findall(r"^\t(\w+)(?: = ('.'|\d+))?,?[ \t]*(?:/\* (.*?) \*/)?$", body, re.M):
+        rows = re.findall(r"^\t(\w+)(?: = ('.'|\d+))?,?[ \t]*(?:/\* (.*?) \*/)?$", body, re.M | re.S)
+        if len(rows) != len(re.findall(r"^\t[A-Z]", body, re.M)):
+            raise ValueError("src/ipc/message.h: not every value of %s could be read" % name)
+        for word, given, note in rows:
             number = given if given.startswith("'") else int(given) if given else number + 1
-            yield "| %s | %s | %s |" % (number, word, note)
+            yield "| %s | %s | %s |" % (number, word, " ".join(note.split()))
 
 
 def generate():

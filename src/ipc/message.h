@@ -56,6 +56,8 @@ enum job_outcome {
 	JOB_RELAYED_DSN,   /* as RELAYED, and that host was told which reports are wanted (RFC 3461) */
 	JOB_UNREACHABLE, /* as DEFERRED, for every message to that destination: no host of it could be found,
 			    connected to or greeted */
+	JOB_MISCONFIGURED, /* as DEFERRED, until somebody of this host has mended a file, but not for long:
+			      queue.misconfigured_lifetime */
 };
 
 enum leaf_kind {

@@ -10,6 +10,7 @@
 #include "local/list_file.h"
 #include "mail/trail.h"
 #include "mail/origin.h"
+#include "mail/queue_id.h"
 #include "table/alias_files.h"
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -268,6 +269,15 @@ static void deliver_file(struct errand *e)
 	on_retry(&e->retry);
 }
 
+/* Loud, because a mistake in one file holds up everybody's mail, and returns it before long. */
+static void list_is_unusable(struct errand *e, const char *reason)
+{
+	log_error("%s: %s; mail to it waits, and is returned when that is not mended in time "
+		  "(queue.misconfigured_lifetime)",
+		queue_id_format(e->r->job->queue_id).at, reason);
+	answer(e, JOB_MISCONFIGURED, "4.3.5", reason);
+}
+
 static void deliver_list(struct errand *e)
 {
 	struct forward members;
@@ -275,7 +285,7 @@ static void deliver_list(struct errand *e)
 
 	switch (list_file_read(buf_cstr(&e->text), w->forward_user.private_gid, &members)) {
 	case LIST_EMPTY: answer_path(e, JOB_DELIVERED, "2.0.0", "the list has no members"); break;
-	case LIST_DEFER: answer(e, JOB_DEFERRED, "4.3.5", members.reason); break;
+	case LIST_DEFER: list_is_unusable(e, members.reason); break;
 	case LIST_MEMBERS: forward_to(e, &members); break;
 	}
 	forward_free(&members);

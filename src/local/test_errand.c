@@ -438,9 +438,9 @@ static void lists(void **state)
 		{ "a@x\nB <b@y>, \\u1 # c\n", 0600, JOB_FORWARDED, "1:0:a@x 1:0:b@y 1:3:u1 ", "" },
 		{ "|/bin/false\n/etc/passwd\na@x\n", 0600, JOB_FORWARDED, "1:0:a@x ", "" },
 		{ "# nobody\n", 0600, JOB_DELIVERED, "", "no members" },
-		{ "|/bin/false\n", 0600, JOB_DEFERRED, "", "no usable member" },
-		{ "a@x\n", 0602, JOB_DEFERRED, "", "chmod go-w" },
-		{ ":include:/no/such/list\n", 0600, JOB_DEFERRED, "", "/no/such/list" },
+		{ "|/bin/false\n", 0600, JOB_MISCONFIGURED, "", "no usable member" },
+		{ "a@x\n", 0602, JOB_MISCONFIGURED, "", "chmod go-w" },
+		{ ":include:/no/such/list\n", 0600, JOB_MISCONFIGURED, "", "/no/such/list" },
 	};
 	char forward[300];
 
@@ -469,7 +469,7 @@ static void lists_in_circles_end(void **state)
 	(void)snprintf(itself, sizeof(itself), "a@x\n%s", forward);
 	rig_write(&rig, "home/u0/list", slice_of(itself));
 	a = deliver_item(1, forward);
-	assert_int_equal(a->outcome, JOB_DEFERRED);
+	assert_int_equal(a->outcome, JOB_MISCONFIGURED);
 	assert_non_null(strstr(a->reason, "lists include each other"));
 	stop();
 }
@@ -495,7 +495,7 @@ static void lists_that_multiply_end(void **state)
 	}
 	(void)snprintf(forward, sizeof(forward), ":include:%s\n", rig_path(&rig, "home/u0/list0"));
 	a = deliver_item(1, forward);
-	assert_int_equal(a->outcome, JOB_DEFERRED);
+	assert_int_equal(a->outcome, JOB_MISCONFIGURED);
 	assert_non_null(strstr(a->reason, "too large"));
 	stop();
 }

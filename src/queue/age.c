@@ -70,6 +70,13 @@ static uint64_t lifetime_s(const struct message *m)
 	return message_reverse_path(m).len ? c->queue_lifetime : c->queue_bounce_lifetime;
 }
 
+static uint64_t shorter_lifetime_s(const struct message *m, enum lifetime which)
+{
+	uint64_t misconfigured_s = queue.rp->config->queue_misconfigured_lifetime;
+
+	return which == LIFETIME_MISCONFIGURED ? MIN(misconfigured_s, lifetime_s(m)) : lifetime_s(m);
+}
+
 /* Exponential, with a tenth of jitter so that what failed together does not come back together; never longer
  * than the mail would wait by itself at its age, so that attempts asked for by hand put nothing off. What
  * seems too old is soon tried again, to be sure. */
@@ -102,7 +109,7 @@ static bool is_age_sure(const struct message *m, const struct recipient *r, uint
 	return !m->was_recovered || (was_tried_here && up_s >= 2 * queue.rp->config->queue_retry_min);
 }
 
-static void expire(struct message *m, struct recipient *r)
+static void expire(struct message *m, struct recipient *r, const char *status)
 {
 	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
 
@@ -111,21 +118,21 @@ static void expire(struct message *m, struct recipient *r)
 
 	buf_printf(&reason, "gave up after %u attempt%s in %" PRIu64 " second%s: %.*s", attempts,
 		attempts == 1 ? "" : "s", age_s, age_s == 1 ? "" : "s", SLICE_ARG(r->reason));
-	recipient_set_outcome(r, SLICE("5.4.7"), buf_slice(&reason), r->remote);
+	recipient_set_outcome(r, slice_of(status), buf_slice(&reason), r->remote);
 	queue.n_bounced++;
 	report_log(m, r, "expired", "returned to sender");
 	r->waits_for = 0;
 	recipient_stage(m, r, STAGE_FAILED);
 }
 
-bool age_expire(struct message *m, struct recipient *r, uint64_t before_us)
+bool age_expire(struct message *m, struct recipient *r, uint64_t before_us, enum lifetime which)
 {
-	bool is_too_old = attempts_of(r) >= MIN_ATTEMPTS_TO_EXPIRE && message_age_s(m) > lifetime_s(m) &&
-		is_age_sure(m, r, before_us);
+	bool is_too_old = attempts_of(r) >= MIN_ATTEMPTS_TO_EXPIRE &&
+		message_age_s(m) > shorter_lifetime_s(m, which) && is_age_sure(m, r, before_us);
 
 	if (!is_too_old && !(m->flags & MESSAGE_EXPIRE))
 		return false;
-	expire(m, r);
+	expire(m, r, which == LIFETIME_MISCONFIGURED ? "5.3.5" : "5.4.7");
 	return true;
 }
 

@@ -59,8 +59,9 @@ bool queue_is_idle_for(const struct message *m); /* held, or the queue is paused
 /* What became of a recipient: records, logs; FAILED and WAITING are entered here. Follow with
  * queue_settle(). */
 void recipient_delivered(struct message *m, struct recipient *r, enum job_outcome how);
-void recipient_failed(struct message *m, struct recipient *r);	 /* status and reason are set */
-void recipient_deferred(struct message *m, struct recipient *r); /* status and reason are set */
+void recipient_failed(struct message *m, struct recipient *r);	      /* status and reason are set */
+void recipient_deferred(struct message *m, struct recipient *r);      /* status and reason are set */
+void recipient_misconfigured(struct message *m, struct recipient *r); /* the same, and not for long */
 void recipient_postponed(
 	struct message *m, struct recipient *r); /* what had to be told could not be: later again */
 void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state); /* no report */
@@ -73,8 +74,12 @@ uint64_t queue_now_us(void);	     /* as wall time at the start, and even ever si
 uint64_t queue_wall_of(uint64_t us); /* what people's clock shows at that time of queue_now_us() */
 uint32_t queue_dice(void);
 uint64_t age_retry_delay_us(const struct message *m, const struct recipient *r);
+enum lifetime {
+	LIFETIME_ORDINARY,
+	LIFETIME_MISCONFIGURED, /* it waits for a mistake of this host to be mended */
+};
 /* Too old, and surely so: FAILED then. before_us: the attempt before the present one. */
-bool age_expire(struct message *m, struct recipient *r, uint64_t before_us);
+bool age_expire(struct message *m, struct recipient *r, uint64_t before_us, enum lifetime which);
 /* When there is something to do for one that waits for its destination: microseconds from now. */
 uint64_t age_next_event_us(const struct message *m, const struct recipient_view *v);
 

@@ -386,6 +386,7 @@ static void take_result(struct job *j, struct recipient *r, const struct msg_JOB
 			return;
 		}
 		break;
+	case JOB_MISCONFIGURED: recipient_misconfigured(m, r); return;
 	case JOB_DEFERRED:
 	case JOB_UNREACHABLE: break;
 	}

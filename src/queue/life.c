@@ -125,7 +125,8 @@ static void recipients_go_on(struct message *m, bool is_kicked)
 		if (r->stage != STAGE_WAITING)
 			continue;
 		if (r->waits_for)
-			(void)age_expire(m, r, r->last_attempt_us); /* nothing is asked, nothing tried */
+			(void)age_expire(m, r, r->last_attempt_us,
+				LIFETIME_ORDINARY); /* nothing is asked, nothing tried */
 		else if (is_kicked || is_due)
 			recipient_stage(m, r, STAGE_NEW);
 	}
@@ -401,16 +402,26 @@ void recipient_postponed(struct message *m, struct recipient *r)
 	recipient_record(m, r);
 }
 
-void recipient_deferred(struct message *m, struct recipient *r)
+static void deferred(struct message *m, struct recipient *r, enum lifetime which)
 {
 	uint64_t before_us = r->last_attempt_us;
 
 	count_attempt(r);
 	queue.n_deferred++;
 	report_log(m, r, "deferred", NULL);
-	if (age_expire(m, r, before_us))
+	if (age_expire(m, r, before_us, which))
 		return;
 	recipient_postponed(m, r);
+}
+
+void recipient_deferred(struct message *m, struct recipient *r)
+{
+	deferred(m, r, LIFETIME_ORDINARY);
+}
+
+void recipient_misconfigured(struct message *m, struct recipient *r)
+{
+	deferred(m, r, LIFETIME_MISCONFIGURED);
 }
 
 void queue_dispatch(struct message *m, struct recipient *r)

@@ -298,19 +298,27 @@ static void old_mail_comes_back_after_enough_attempts(void **state)
 	static const struct {
 		uint64_t age_s;
 		uint32_t attempts; /* before */
-		bool expires;
+		enum job_outcome outcome;
+		const char *expires; /* with that status */
 		const char *settings;
 	} rows[] = {
 		/* Only the wall clock knows its age: it is tried some more. */
-		{ 100, 2, true, "retry_min = 1s\nretry_max = 1s\nlifetime = 60s\ndelay_warning = 0\n" },
-		{ 100, 5, false, LATER "lifetime = 60s\ndelay_warning = 0\n" },
-		{ 30, 5, false, LATER "lifetime = 60s\ndelay_warning = 0\n" },
+		{ 100, 2, JOB_DEFERRED, "5.4.7",
+			"retry_min = 1s\nretry_max = 1s\nlifetime = 60s\ndelay_warning = 0\n" },
+		{ 100, 2, JOB_MISCONFIGURED, "5.3.5",
+			"retry_min = 1s\nretry_max = 1s\nmisconfigured_lifetime = 60s\n" },
+		{ 100, 2, JOB_MISCONFIGURED, "5.3.5", "retry_min = 1s\nretry_max = 1s\nlifetime = 60s\n" },
+		{ 100, 5, JOB_DEFERRED, NULL, LATER "misconfigured_lifetime = 60s\ndelay_warning = 0\n" },
+		{ 30, 5, JOB_MISCONFIGURED, NULL, LATER "misconfigured_lifetime = 60s\ndelay_warning = 0\n" },
+		{ 100, 5, JOB_DEFERRED, NULL, LATER "lifetime = 60s\ndelay_warning = 0\n" },
+		{ 30, 5, JOB_DEFERRED, NULL, LATER "lifetime = 60s\ndelay_warning = 0\n" },
 	};
-	static const struct rig_end ends[] = { { "u1@here.example", JOB_DEFERRED, "4.2.1", { { 0 } } },
-		{ 0 } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct rig_end ends[] = {
+			{ "u1@here.example", (uint8_t)rows[i].outcome, "4.2.1", { { 0 } } }, { 0 }
+		};
 		struct rig rig;
 		rig_init(&rig, rows[i].settings);
 		rig.ends = ends;
@@ -318,8 +326,9 @@ static void old_mail_comes_back_after_enough_attempts(void **state)
 		rig_start(&rig);
 		rig_wait(&rig, rig_logged(&rig, "status=deferred") == 1);
 		if (rows[i].expires) {
-			assert_true(rig_contains(
-				&wait_job(&rig, "a@sender.example", 0)->content, "gave up after"));
+			const struct buf *bounce = &wait_job(&rig, "a@sender.example", 0)->content;
+			assert_true(rig_contains(bounce, "gave up after"));
+			assert_true(rig_contains(bounce, rows[i].expires));
 			assert_in_range(rig_n_jobs(&rig, "u1@here.example"), 2, 5);
 			rig_wait(&rig, rig_logged(&rig, ": removed") == 2);
 		} else {

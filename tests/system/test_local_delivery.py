@@ -72,6 +72,7 @@ def test_lists_that_files_hold(mail_system):
 
 
 def test_a_missing_list_waits_and_says_so(mail_system):
+    mail_system.expect_error(r"the list /no/such/list cannot be used: No such file .*queue\.misconfigured_lifetime")
     set_aliases(mail_system, "all: :include:/no/such/list\n")
     mail_system.sendmail("user1", "all", message="Subject: to all\n\n")
     mail_system.wait_log(r"status=deferred \(.*/no/such/list.*No such file")

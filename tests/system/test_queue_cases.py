@@ -32,6 +32,7 @@ def test_an_alias_may_lead_elsewhere(postrider_with):
 
 
 def test_a_list_with_an_item_that_cannot_be_read_repeats_nothing(sandbox):
+    sandbox.expect_error("the list /no/such/list cannot be used")
     set_aliases(sandbox, "list: user2, :include:/no/such/list\n")
     sandbox.sendmail("user1", "list", message="Subject: for the list\n\n")
     sandbox.wait_messages("user2")
