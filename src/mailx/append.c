@@ -2,9 +2,11 @@
 /* append.c - see append.h */
 #include "mailx/append.h"
 #include "base/file.h"
-#include "mailx/journal.h"
 #include "mailx/ceilings.h"
+#include "mailx/journal.h"
 #include "mailx/lock.h"
+#include "mailx/maildir.h"
+#include "mailx/packed.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -61,6 +63,39 @@ static bool is_same_file(const char *path, const struct stat *st)
 	return stat(path, &there) == 0 && there.st_ino == st->st_ino && there.st_dev == st->st_dev;
 }
 
+/* Messages for a packed folder become a piece of their own behind what is there, which is unpacked to see
+ * that it can be and how it ends. */
+static int append_packed(int fd, const struct packer *packer, struct slice text, uint64_t size)
+{
+	auto_close int before = packed_unpack(packer, fd), plain = packed_temporary();
+	struct stat st;
+	int r;
+
+	if (before < 0 || plain < 0)
+		return MIN(before, plain);
+	r = fstat(before, &st) < 0 ? -errno : 0;
+	if (r == 0)
+		r = file_write_all(plain, append_separator(before, (uint64_t)st.st_size));
+	if (r == 0)
+		r = file_write_all(plain, text);
+	if (r == 0)
+		r = packed_pack(packer, plain, fd);
+	if (r == 0)
+		r = file_sync(fd);
+	if (r < 0)
+		(void)!ftruncate(fd, (off_t)size); /* as it was; the first failure is the one to report */
+	return r;
+}
+
+static int append_locked(int fd, const char *path, enum append_kind kind, struct slice text, uint64_t size)
+{
+	const struct packer *packer = kind == APPEND_MESSAGES ? packer_of(fd, path) : NULL;
+
+	if (packer)
+		return append_packed(fd, packer, text, size);
+	return append_at(fd, kind == APPEND_MESSAGES ? append_separator(fd, size) : SLICE_EMPTY, text, size);
+}
+
 /* -ESTALE: the file was replaced while we waited for the lock. */
 static int append_regular(int fd, const char *path, enum append_kind kind, struct slice text)
 {
@@ -77,9 +112,7 @@ static int append_regular(int fd, const char *path, enum append_kind kind, struc
 	else if (lock.must_keep_size)
 		r = LOCK_BUSY;
 	else
-		r = append_at(fd,
-			kind == APPEND_MESSAGES ? append_separator(fd, (uint64_t)st.st_size) : SLICE_EMPTY,
-			text, (uint64_t)st.st_size);
+		r = append_locked(fd, path, kind, text, (uint64_t)st.st_size);
 	lock_release(&lock);
 	return r;
 }
@@ -103,24 +136,45 @@ static int append_once(const char *path, enum append_kind kind, struct slice tex
 	return r;
 }
 
+static bool names_maildir(const char *path)
+{
+	size_t n = strlen(path);
+
+	return (n && path[n - 1] == '/') || maildir_is(path);
+}
+
 int append_to_file(const char *path, enum append_kind kind, struct slice text, bool *is_new_out)
 {
 	int r = -ESTALE;
 
+	if (kind == APPEND_MESSAGES && names_maildir(path))
+		return maildir_append(path, text, is_new_out);
 	for (int i = 0; i < 10 && r == -ESTALE; i++) /* replaced each time: something is wrong there */
 		r = append_once(path, kind, text, is_new_out);
 	return r;
+}
+
+const char *append_problem(int r)
+{
+	switch (r) {
+	case LOCK_BUSY: return "another program keeps it locked";
+	case -EBADMSG: return "the program that packs it is not installed or failed, or the file is damaged";
+	case -EISDIR: return "it is a directory, and no Maildir";
+	default: return strerror(-r);
+	}
 }
 
 int prepend_to_folder(const char *path, struct slice text)
 {
 	auto_pieces struct pieces pieces = PIECES_INIT;
 	bool is_new;
-	auto_close int fd = open_for_append(path, &is_new);
+	auto_close int fd = names_maildir(path) ? -EISDIR : open_for_append(path, &is_new);
 	struct lock lock;
 	struct stat st;
 	int r;
 
+	if (fd == -EISDIR || (fd >= 0 && packer_of(fd, path)))
+		return append_to_file(path, APPEND_MESSAGES, text, &is_new);
 	if (fd < 0)
 		return fd;
 	r = lock_take(&lock, fd, path, true, MAILX_LOCK_WAIT_S);

@@ -23,9 +23,20 @@ static bool append_and_tell(struct mailx *mx, const char *path, enum append_kind
 			mbox_count_lines(text), text.len);
 		return true;
 	}
-	mailx_error(mx, "cannot write \"%s\": %s", path,
-		r == LOCK_BUSY ? "another program keeps it locked" : strerror(-r));
+	mailx_error(mx, "cannot write \"%s\": %s", path, append_problem(r));
 	return false;
+}
+
+/* Where a message is saved to: with `newfolders=maildir' what is not there yet is named as a Maildir. */
+static bool name_target(struct mailx *mx, const char *written, struct buf *path_out)
+{
+	const char *kind = vars_get(&mx->vars, "newfolders");
+
+	if (!mailx_file_name(mx, written, path_out) || !buf_cstr(path_out))
+		return false;
+	if (kind && strcmp(kind, "maildir") == 0 && access(buf_cstr(path_out), F_OK) < 0)
+		buf_append_byte(path_out, '/');
+	return buf_cstr(path_out);
 }
 
 /* Saving marks the messages; they go on leaving only after they are on disk elsewhere. */
@@ -34,7 +45,7 @@ static enum command_result keep_in_file(
 {
 	auto_buf struct buf text = BUF_INIT(MAILX_TEXT_MAX), path = BUF_INIT(PATH_MAX);
 
-	if (!mailx_file_name(mx, written, &path) || !buf_cstr(&path))
+	if (!name_target(mx, written, &path))
 		return COMMAND_FAILED;
 	if (mx->folder.path && strcmp(buf_cstr(&path), mx->folder.path) == 0) {
 		mailx_error(mx, "\"%s\" is the folder that is open; choose another file", buf_cstr(&path));

@@ -6,6 +6,8 @@
 #include "mailx/journal.h"
 #include "mailx/ceilings.h"
 #include "mailx/lock.h"
+#include "mailx/maildir.h"
+#include "mailx/packed.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,9 +42,42 @@ static int folder_load(struct folder *f)
 
 	if (fstat(f->fd, &st) < 0)
 		return -errno;
-	f->device = st.st_dev;
-	f->inode = st.st_ino;
 	return folder_scan(f, 0, (uint64_t)st.st_size);
+}
+
+static int stamp_of(int fd, struct folder_stamp *out)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*out = (struct folder_stamp){ .device = st.st_dev,
+		.inode = st.st_ino,
+		.size = st.st_size,
+		.changed_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec };
+	return 0;
+}
+
+bool folder_is_as_read(const struct folder *f, int packed_fd)
+{
+	struct folder_stamp now;
+
+	return stamp_of(packed_fd, &now) == 0 && now.device == f->stamp.device &&
+		now.inode == f->stamp.inode && now.size == f->stamp.size &&
+		now.changed_ns == f->stamp.changed_ns;
+}
+
+/* The packed file is locked; *packed_out is what the lock holds on to, the caller's. */
+static int folder_load_packed(struct folder *f, int *packed_out)
+{
+	int plain = packed_unpack(f->packer, f->fd), r = stamp_of(f->fd, &f->stamp);
+
+	if (plain < 0)
+		return plain == -EBADMSG ? FOLDER_NOT_UNPACKED : plain;
+	f->kind = FOLDER_PACKED;
+	*packed_out = f->fd;
+	f->fd = plain;
+	return r < 0 ? r : folder_load(f);
 }
 
 static int folder_open_file(struct folder *f, const char *path)
@@ -68,14 +103,16 @@ static int folder_open_file(struct folder *f, const char *path)
 
 static int folder_open_locked(struct folder *f)
 {
+	auto_close int packed = -1;
 	struct lock lock;
 	int r = lock_take(&lock, f->fd, f->path, !f->is_read_only, MAILX_LOCK_WAIT_S);
 
 	if (r != LOCK_TAKEN)
 		return r == LOCK_BUSY ? FOLDER_BUSY : r;
 	r = f->is_read_only ? 0 : journal_recover(f->fd, f->path);
+	f->packer = packer_of(f->fd, f->path);
 	if (r == 0)
-		r = folder_load(f);
+		r = f->packer ? folder_load_packed(f, &packed) : folder_load(f);
 	lock_release(&lock);
 	return r;
 }
@@ -89,9 +126,13 @@ int folder_open(struct folder *f, const char *path, const char *name, bool is_re
 	f->is_read_only = is_read_only;
 	f->path = mem_dup_str(realpath(path, real) ? real : path);
 	f->name = mem_dup_str(name);
-	r = folder_open_file(f, f->path);
-	if (r == FOLDER_OPEN)
-		r = folder_open_locked(f);
+	if (maildir_is(f->path)) {
+		r = maildir_open(f);
+	} else {
+		r = folder_open_file(f, f->path);
+		if (r == FOLDER_OPEN)
+			r = folder_open_locked(f);
+	}
 	if (r != FOLDER_OPEN)
 		folder_close(f);
 	return r;
@@ -102,6 +143,7 @@ void folder_close(struct folder *f)
 	mem_free(f->path);
 	mem_free(f->name);
 	mbox_index_free(&f->messages);
+	strlist_free(&f->files);
 	cleanup_close(&f->fd);
 	*f = FOLDER_CLOSED;
 }
@@ -110,24 +152,31 @@ bool folder_has_grown(const struct folder *f)
 {
 	struct stat st;
 
+	if (f->kind == FOLDER_MAILDIR)
+		return maildir_has_grown(f);
 	return f->fd >= 0 && fstat(f->fd, &st) == 0 && (uint64_t)st.st_size > f->size;
+}
+
+static int folder_extend_file(struct folder *f)
+{
+	struct lock lock;
+	struct stat st;
+	int r = lock_take(&lock, f->fd, f->path, !f->is_read_only, MAILX_LOCK_WAIT_S);
+
+	if (r != LOCK_TAKEN)
+		return r == LOCK_BUSY ? FOLDER_BUSY : r;
+	r = fstat(f->fd, &st) < 0 ? -errno : folder_scan(f, f->size, (uint64_t)st.st_size);
+	lock_release(&lock);
+	return r;
 }
 
 int folder_extend(struct folder *f, size_t *n_new_out)
 {
 	size_t before = f->messages.n;
-	struct lock lock;
-	struct stat st;
-	int r;
+	int r = FOLDER_OPEN;
 
-	*n_new_out = 0;
-	if (!folder_has_grown(f))
-		return FOLDER_OPEN;
-	r = lock_take(&lock, f->fd, f->path, !f->is_read_only, MAILX_LOCK_WAIT_S);
-	if (r != LOCK_TAKEN)
-		return r == LOCK_BUSY ? FOLDER_BUSY : r;
-	r = fstat(f->fd, &st) < 0 ? -errno : folder_scan(f, f->size, (uint64_t)st.st_size);
-	lock_release(&lock);
+	if (folder_has_grown(f))
+		r = f->kind == FOLDER_MAILDIR ? maildir_extend(f) : folder_extend_file(f);
 	*n_new_out = f->messages.n - before;
 	return r;
 }
@@ -151,13 +200,17 @@ static int folder_read_part(const struct folder *f, size_t index, uint64_t size,
 	return 0;
 }
 
-int folder_read(const struct folder *f, size_t index, struct buf *out)
+int folder_read(struct folder *f, size_t index, struct buf *out)
 {
+	if (f->kind == FOLDER_MAILDIR)
+		return maildir_read(f, index, false, out);
 	return folder_read_part(f, index, f->messages.at[index].size, out);
 }
 
-int folder_read_head(const struct folder *f, size_t index, struct buf *out)
+int folder_read_head(struct folder *f, size_t index, struct buf *out)
 {
+	if (f->kind == FOLDER_MAILDIR)
+		return maildir_read(f, index, true, out);
 	return folder_read_part(f, index, f->messages.at[index].head_size, out);
 }
 
@@ -167,7 +220,10 @@ uint32_t folder_count_lines(struct folder *f, size_t index)
 	auto_buf struct buf text = BUF_INIT(MAILX_TEXT_MAX);
 
 	if (m->n_lines == 0 && folder_read(f, index, &text) == 0)
-		m->n_lines = mbox_count_lines(buf_slice(&text));
+		m->n_lines = mbox_count_lines(buf_slice(&text)) -
+			(f->kind == FOLDER_MAILDIR
+					? 2
+					: 0); /* From_ line and closing line are not stored there */
 	return m->n_lines;
 }
 

@@ -1,23 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * folder.h - an open mailbox file: its messages, the current one, and what is new in it
+ * folder.h - an open folder: its messages, the current one, and what is new in it
  *
- * Reads under the lock and lets go of it; never writes (that is rewrite.h). Message numbers inside are
- * indexes from 0. Layer: mailx. Tests: test_folder.c.
+ * An mbox, read under the lock and let go of; an mbox that is packed (packed.h); or a Maildir (maildir.h).
+ * Whatever it is, a message's text is handed out in mbox form. Never writes (that is rewrite.h). Message
+ * numbers inside are indexes from 0. Layer: mailx. Tests: test_folder.c, test_maildir.c.
  */
 #pragma once
 #include "mailx/mbox.h"
+#include "mailx/strlist.h"
 #include <sys/types.h>
 
+enum folder_kind {
+	FOLDER_MBOX,
+	FOLDER_PACKED,	/* its messages are read from an unpacked copy */
+	FOLDER_MAILDIR, /* their offsets mean nothing; head_size is known once a message was read */
+};
+
 struct folder {
-	char *path; /* as opened, symbolic links followed */
-	char *name; /* as shown to people */
-	int fd;
-	dev_t device;
-	ino_t inode;
-	uint64_t size;	   /* bytes that the messages cover */
-	bool is_system;	   /* the mailbox that mail is delivered to */
-	bool is_read_only; /* the file, or -R */
+	enum folder_kind kind;
+	char *path;    /* as opened, symbolic links followed */
+	char *name;    /* as shown to people */
+	int fd;	       /* the file; of a packed one its unpacked copy; of a Maildir the directory */
+	uint64_t size; /* bytes of fd that the messages cover */
+	const struct packer *packer; /* of a packed folder */
+	struct folder_stamp {
+		dev_t device;
+		ino_t inode;
+		int64_t size, changed_ns;
+	} stamp;	      /* of the packed file when it was read */
+	struct strlist files; /* of a Maildir: "cur/NAME" or "new/NAME" of each message */
+	int64_t seen_ns[2];   /* of a Maildir: when new and cur had changed as we looked; 0: look again */
+	bool is_system;	      /* the mailbox that mail is delivered to */
+	bool is_read_only;    /* the file, or -R */
 	struct mbox_index messages;
 	size_t dot; /* the current message; messages.n when there is none */
 };
@@ -25,11 +40,12 @@ struct folder {
 #define FOLDER_CLOSED ((struct folder){ .fd = -1 })
 
 enum folder_result {
-	FOLDER_OPEN,	 /* also with no message in it */
-	FOLDER_MISSING,	 /* there is no such file */
-	FOLDER_NOT_FILE, /* a directory, device or pipe */
-	FOLDER_NOT_MBOX, /* it does not begin with a From_ line */
-	FOLDER_BUSY,	 /* another program kept it locked */
+	FOLDER_OPEN,	     /* also with no message in it */
+	FOLDER_MISSING,	     /* there is no such file */
+	FOLDER_NOT_FILE,     /* a directory that is no Maildir, a device or pipe */
+	FOLDER_NOT_MBOX,     /* it does not begin with a From_ line */
+	FOLDER_BUSY,	     /* another program kept it locked */
+	FOLDER_NOT_UNPACKED, /* its program is not there or could not */
 };
 
 /* f is FOLDER_CLOSED. Finishes a rewrite that a crash cut short. Also negative errno; f stays closed then. */
@@ -39,14 +55,17 @@ void folder_close(struct folder *f);
  * FOLDER_NOT_MBOX (what is behind our part is no message: another program rewrote the folder) or negative
  * errno. */
 MUST_USE int folder_extend(struct folder *f, size_t *n_new_out);
-/* True when the file is longer than what was read. */
+/* True when something may have been added. */
 bool folder_has_grown(const struct folder *f);
+/* The packed file is the one that was read. */
+bool folder_is_as_read(const struct folder *f, int packed_fd);
 
 /* The whole message with its From_ line and closing empty line; its first bytes must be what they were when
- * the folder was read, else -ESTALE. Appends to *out. */
-MUST_USE int folder_read(const struct folder *f, size_t index, struct buf *out);
+ * the folder was read (in a Maildir: its file must still be there), else -ESTALE. Appends to *out; the
+ * message's head_size is that of this text. */
+MUST_USE int folder_read(struct folder *f, size_t index, struct buf *out);
 /* From_ line and header only; -ESTALE as above. */
-MUST_USE int folder_read_head(const struct folder *f, size_t index, struct buf *out);
+MUST_USE int folder_read_head(struct folder *f, size_t index, struct buf *out);
 uint32_t folder_count_lines(struct folder *f, size_t index);
 
 /* Parts of a message as read: each is empty when missing. */

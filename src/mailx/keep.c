@@ -24,9 +24,13 @@ int keep_message(struct mailx *mx, size_t index, const struct fields *fields, st
 	buf_append(out, rest); /* what stands there and is no field stays as well */
 	mbox_status_lines(m->flags & ~(unsigned)MESSAGE_NEW, out);
 	buf_append_byte(out, '\n');
-	buf_append(out, parts.body);
-	if (parts.body.len && parts.body.at[parts.body.len - 1] != '\n')
-		buf_append_byte(out, '\n');
+	if (mx->folder.kind == FOLDER_MAILDIR) {
+		mbox_quote_lines(parts.body, out); /* the bodies of the others are quoted as they stand */
+	} else {
+		buf_append(out, parts.body);
+		if (parts.body.len && parts.body.at[parts.body.len - 1] != '\n')
+			buf_append_byte(out, '\n');
+	}
 	buf_append_byte(out, '\n');
 	return buf_ok(out) ? 0 : show_problem(mx, index, -EFBIG);
 }

@@ -30,6 +30,9 @@ static const char *write_problem(int r)
 	case REWRITE_UNFINISHED:
 		return "a delivery to it was cut short and is still to be mended by the mail system; try "
 		       "again later";
+	case REWRITE_NO_PLACE:
+		return "a compressed folder is changed only where it is one's own, in one's own directory";
+	case -EBADMSG: return "it could not be compressed";
 	case -EROFS: return "it is read-only";
 	default: return strerror(-r);
 	}
@@ -64,7 +67,7 @@ static bool fill_mbox(struct mailx *mx, size_t *n_out)
 	if (r == 0)
 		return true;
 	mailx_error(mx, "cannot write \"%s\": %s; nothing was changed in \"%s\"", buf_cstr(&path),
-		r == LOCK_BUSY ? "another program keeps it locked" : strerror(-r), mx->folder.name);
+		append_problem(r), mx->folder.name);
 	return false;
 }
 
@@ -95,8 +98,7 @@ static void tell_outcome(struct mailx *mx, const struct rewrite_outcome *outcome
 	if (mx->folder.is_system && n_kept)
 		(void)printf("Held %zu message%s in %s\n", n_kept, n_kept == 1 ? "" : "s", mx->folder.name);
 	if (!mx->folder.is_system && was_written)
-		(void)printf("\"%s\" %s\n", mx->folder.name,
-			outcome->is_empty && !vars_on(&mx->vars, "keep") ? "removed" : "complete");
+		(void)printf("\"%s\" %s\n", mx->folder.name, outcome->was_removed ? "removed" : "complete");
 }
 
 static bool has_deletions(const struct mailx *mx)
@@ -189,7 +191,12 @@ static enum leave_open open_problem(struct mailx *mx, int r, const char *path, b
 	}
 	switch (r) {
 	case FOLDER_MISSING: mailx_error(mx, "\"%s\": there is no such file", path); break;
-	case FOLDER_NOT_FILE: mailx_error(mx, "\"%s\" is no mailbox file", path); break;
+	case FOLDER_NOT_FILE: mailx_error(mx, "\"%s\" is neither a mailbox file nor a Maildir", path); break;
+	case FOLDER_NOT_UNPACKED:
+		mailx_error(mx,
+			"\"%s\" could not be unpacked: is the program for it installed, and the file whole?",
+			path);
+		break;
 	case FOLDER_NOT_MBOX:
 		mailx_error(mx, "\"%s\" is no mailbox: it does not begin with a From line", path);
 		break;

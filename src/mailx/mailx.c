@@ -3,6 +3,7 @@
 #include "mailx/mailx.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/userdb.h"
 #include "config/config.h"
 #include "config/host.h"
 #include "mailx/child.h"
@@ -58,16 +59,11 @@ static void config_quiet(unsigned line, const char *message, void *user)
 		(void)user; /* postriderd and `postrider config check' tell; mail only asks */
 }
 
-/* As the daemon decides it (DESIGN section 3), without asking it: it may not run, or be another mailer. */
-static char *find_origin(const struct paths *paths)
+static char *find_origin(const struct paths *paths, const struct config *config)
 {
-	auto_buf struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
 	struct host_name host;
-	struct config *config = NULL;
 	char *origin;
 
-	if (file_read_path(AT_FDCWD, paths->config_file, &text) == 0)
-		config = config_parse(buf_slice(&text), config_quiet, NULL);
 	if (config && *config->main_origin)
 		origin = mem_dup_str(config->main_origin);
 	else if (host_mailname(paths->mailname_file, &host))
@@ -78,8 +74,20 @@ static char *find_origin(const struct paths *paths)
 		host_name_find(&host);
 		origin = mem_dup_str(host.name);
 	}
-	config_free(&config);
 	return origin;
+}
+
+/* As the daemon decides it (DESIGN section 3), without asking it: it may not run, or be another mailer. */
+static void read_configuration(struct mailx *mx)
+{
+	auto_buf struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
+	struct config *config = NULL;
+
+	if (file_read_path(AT_FDCWD, mx->paths.config_file, &text) == 0)
+		config = config_parse(buf_slice(&text), config_quiet, NULL);
+	mx->origin = find_origin(&mx->paths, config);
+	mx->home_mailbox = mem_dup_str(config ? config->local_home_mailbox : "");
+	config_free(&config);
 }
 
 bool mailx_init(struct mailx *mx)
@@ -92,7 +100,7 @@ bool mailx_init(struct mailx *mx)
 	mx->has_escapes = mx->input.is_tty;
 	if (!paths_init_from_environment(&mx->paths) || !mailx_init_user(mx))
 		return false;
-	mx->origin = find_origin(&mx->paths);
+	read_configuration(mx);
 	return true;
 }
 
@@ -112,6 +120,7 @@ void mailx_deinit(struct mailx *mx)
 	mem_free(mx->mailbox_user);
 	mem_free(mx->home);
 	mem_free(mx->origin);
+	mem_free(mx->home_mailbox);
 	mem_free(mx->previous_folder);
 	mem_free(mx->last_shell);
 	mem_free(mx->last_search);
@@ -121,9 +130,13 @@ void mailx_deinit(struct mailx *mx)
 void mailx_mailbox(const struct mailx *mx, const char *user, struct buf *path_out)
 {
 	const char *mail = getenv("MAIL");
+	struct userdb_user found;
 
 	if (mail && *mail && strcmp(user, mx->user) == 0)
 		buf_append_str(path_out, mail);
+	else if (*mx->home_mailbox &&
+		userdb_find(mx->paths.users_file, slice_of(user), &found) == USERDB_FOUND)
+		buf_printf(path_out, "%s/%s", found.home, mx->home_mailbox);
 	else
 		buf_printf(path_out, "%s/%s", mx->paths.mail_dir, user);
 }

@@ -51,7 +51,8 @@ struct mailx {
 	char *user;	    /* the login name */
 	char *mailbox_user; /* -u, else the same */
 	char *home;
-	char *origin;		/* domain of unqualified addresses */
+	char *origin;	    /* domain of unqualified addresses */
+	char *home_mailbox; /* local.home_mailbox: below the home directory; empty: in the mail directory */
 	char *previous_folder;	/* #; NULL: there was none */
 	char *last_shell;	/* ! in !; NULL: there was none */
 	char *last_search;	/* of /; NULL: there was none */

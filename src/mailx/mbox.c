@@ -84,8 +84,7 @@ static uint16_t status_flags(struct slice line, uint16_t flags)
 	return flags;
 }
 
-/* Fills in what the header says; rest begins at the From_ line. */
-static void scan_head(struct slice rest, struct message *m)
+void mbox_scan_head(struct slice rest, struct message *m)
 {
 	size_t at = slice_find(rest, '\n');
 	uint16_t flags = MESSAGE_NEW;
@@ -125,7 +124,7 @@ static size_t message_size(struct slice rest, size_t head_size)
 	}
 }
 
-static struct message *mbox_index_add(struct mbox_index *index)
+struct message *mbox_index_add(struct mbox_index *index)
 {
 	if (index->n == index->cap) {
 		size_t cap = index->cap ? index->cap * 2 : 64;
@@ -151,7 +150,7 @@ enum mbox_result mbox_scan(struct slice bytes, uint64_t base, struct mbox_index 
 		struct message *m = mbox_index_add(index);
 		struct slice rest = slice_from(bytes, at);
 		*m = (struct message){ .offset = base + at };
-		scan_head(rest, m);
+		mbox_scan_head(rest, m);
 		m->size = message_size(rest, m->head_size);
 		at += m->size;
 	}
@@ -187,24 +186,29 @@ void mbox_status_lines(unsigned flags, struct buf *out)
 			flags & MESSAGE_FLAGGED ? "F" : "", flags & MESSAGE_DRAFT ? "T" : "");
 }
 
-static bool needs_quote(struct slice line)
+bool mbox_needs_quote(struct slice line)
 {
 	while (slice_skip(&line, '>'))
 		;
 	return slice_starts(line, SLICE("From "));
 }
 
-void mbox_quote(struct slice from_line, struct slice content, struct buf *out)
+void mbox_quote_lines(struct slice content, struct buf *out)
 {
-	buf_append(out, from_line);
-	buf_append_byte(out, '\n');
 	while (content.len) {
 		size_t n = slice_find(content, '\n');
-		if (needs_quote(slice_first(content, n)))
+		if (mbox_needs_quote(slice_first(content, n)))
 			buf_append_byte(out, '>');
 		buf_append(out, slice_first(content, n));
 		buf_append_byte(out, '\n');
 		content = slice_from(content, n + 1);
 	}
+}
+
+void mbox_quote(struct slice from_line, struct slice content, struct buf *out)
+{
+	buf_append(out, from_line);
+	buf_append_byte(out, '\n');
+	mbox_quote_lines(content, out);
 	buf_append_byte(out, '\n');
 }

@@ -45,6 +45,11 @@ enum mbox_result {
 /* Adds the messages in bytes, which begin at base in the folder. bytes begin with a From_ line or an empty
  * one. */
 MUST_USE enum mbox_result mbox_scan(struct slice bytes, uint64_t base, struct mbox_index *index);
+/* Fills in what From_ line and header say: head_size, head_crc and the flags; bytes begin at the From_ line.
+ */
+void mbox_scan_head(struct slice bytes, struct message *m);
+/* Room for one message more; the caller fills it in. */
+struct message *mbox_index_add(struct mbox_index *index);
 void mbox_index_free(struct mbox_index *index);
 
 /* "From sender date": a date in the manner of asctime stands behind the sender. line has no LF. */
@@ -60,3 +65,7 @@ bool mbox_is_status_line(struct slice line);
 /* A message's text for a folder: From_ line, then content with one > before every line that begins with any
  * number of > and "From " (mboxrd), and an empty line at the end. */
 void mbox_quote(struct slice from_line, struct slice content, struct buf *out);
+/* The quoting alone; the last line gets its end. */
+void mbox_quote_lines(struct slice content, struct buf *out);
+/* Whether a line is one that the quoting puts a > before: any number of > and "From ". */
+bool mbox_needs_quote(struct slice line);

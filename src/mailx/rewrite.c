@@ -2,9 +2,12 @@
 /* rewrite.c - see rewrite.h */
 #include "mailx/rewrite.h"
 #include "base/file.h"
-#include "mailx/journal.h"
 #include "mailx/ceilings.h"
+#include "mailx/journal.h"
 #include "mailx/lock.h"
+#include "mailx/maildir.h"
+#include "mailx/packed.h"
+#include "mailx/pieces.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -45,7 +48,7 @@ static void new_head(struct slice head, unsigned flags, struct buf *out)
 }
 
 /* One kept message; its head is checked in any case, so that we never cut a file that changed under us. */
-static int plan_message(const struct folder *f, size_t index, struct buf *head, struct pieces *plan)
+static int plan_message(struct folder *f, size_t index, struct buf *head, struct pieces *plan)
 {
 	const struct message *m = &f->messages.at[index];
 	auto_buf struct buf changed = BUF_INIT(MAILX_TEXT_MAX);
@@ -67,7 +70,7 @@ static int plan_message(const struct folder *f, size_t index, struct buf *head, 
 	return 0;
 }
 
-static int plan_folder(const struct folder *f, uint64_t size, struct pieces *plan)
+static int plan_folder(struct folder *f, uint64_t size, struct pieces *plan)
 {
 	auto_buf struct buf head = BUF_INIT(MAILX_TEXT_MAX);
 
@@ -92,21 +95,30 @@ static bool folder_is_same(const struct folder *f, uint64_t *size_out)
 	return true;
 }
 
-/* A file that is ours alone, in a directory where we may make and replace files. */
-static bool may_rename(const struct folder *f)
+/* A file (fd) that is ours alone, in a directory where we may make and replace files. */
+static bool may_rename(const struct folder *f, int fd)
 {
 	struct slice path = slice_of(f->path);
 	auto_free char *dir = slice_dup(slice_first(path, slice_rfind(path, '/')));
 	struct stat file, parent;
 
-	if (f->is_system || path.at[0] != '/' || fstat(f->fd, &file) < 0 ||
-		stat(*dir ? dir : "/", &parent) < 0)
+	if (f->is_system || path.at[0] != '/' || fstat(fd, &file) < 0 || stat(*dir ? dir : "/", &parent) < 0)
 		return false;
 	return file.st_nlink == 1 && file.st_uid == geteuid() && parent.st_uid == geteuid() &&
 		faccessat(AT_FDCWD, *dir ? dir : "/", W_OK | X_OK, AT_EACCESS) == 0;
 }
 
-static int rewrite_aside(int fd, const char *aside, const struct pieces *pieces)
+/* The pieces through an unpacked file to the packed one. */
+static int write_packed(const struct packer *packer, const struct pieces *pieces, int from, int to)
+{
+	auto_close int plain = packed_temporary();
+	uint32_t crc;
+	int r = plain < 0 ? plain : pieces_write(pieces, from, plain, 0, &crc);
+
+	return r < 0 ? r : packed_pack(packer, plain, to);
+}
+
+static int rewrite_aside(const struct folder *f, int file, const char *aside, const struct pieces *pieces)
 {
 	auto_close int to = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	struct stat st;
@@ -115,29 +127,30 @@ static int rewrite_aside(int fd, const char *aside, const struct pieces *pieces)
 
 	if (to < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0)
+	if (fstat(file, &st) < 0)
 		return -errno;
 	(void)!fchown(to, (uid_t)-1, st.st_gid); /* a group we are not in cannot be kept */
 	if (fchmod(to, st.st_mode & 07777) < 0)
 		return -errno;
-	r = pieces_write(pieces, fd, to, 0, &crc);
+	r = f->packer ? write_packed(f->packer, pieces, f->fd, to) : pieces_write(pieces, f->fd, to, 0, &crc);
 	return r == 0 ? file_sync(to) : r;
 }
 
-int rewrite_by_rename(int fd, const char *path, const struct pieces *pieces)
+/* file: what lies at the path now, whose mode is kept. */
+static int rewrite_by_rename(const struct folder *f, int file, const struct pieces *pieces)
 {
 	auto_buf struct buf aside = BUF_INIT(PATH_MAX * 2);
-	struct slice name = slice_of(path);
+	struct slice name = slice_of(f->path);
 	auto_free char *dir = slice_dup(slice_first(name, slice_rfind(name, '/') + 1));
 	auto_close int dirfd = open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
-	buf_printf(&aside, "%s.%d.new", path, (int)getpid());
+	buf_printf(&aside, "%s.%d.new", f->path, (int)getpid());
 	if (!buf_cstr(&aside))
 		return -ENAMETOOLONG;
-	r = dirfd < 0 ? -errno : rewrite_aside(fd, buf_cstr(&aside), pieces);
+	r = dirfd < 0 ? -errno : rewrite_aside(f, file, buf_cstr(&aside), pieces);
 	if (r == 0)
-		r = file_rename(AT_FDCWD, buf_cstr(&aside), AT_FDCWD, path);
+		r = file_rename(AT_FDCWD, buf_cstr(&aside), AT_FDCWD, f->path);
 	if (r < 0) {
 		if (r != -EEXIST)
 			(void)file_unlink(AT_FDCWD, buf_cstr(&aside)); /* the first failure is what counts */
@@ -150,8 +163,8 @@ static int rewrite_apply(struct folder *f, struct pieces *plan, uint64_t old_siz
 {
 	uint64_t offset;
 
-	if (may_rename(f))
-		return rewrite_by_rename(f->fd, f->path, plan);
+	if (may_rename(f, f->fd))
+		return rewrite_by_rename(f, f->fd, plan);
 	offset = pieces_trim_unchanged(plan);
 	return journal_replace(f->fd, f->path, offset, old_size, plan);
 }
@@ -168,28 +181,65 @@ static int rewrite_locked(struct folder *f, bool remove_empty, struct rewrite_ou
 	if (r < 0)
 		return r == -ESTALE ? REWRITE_CHANGED : r;
 	outcome->has_new_mail = size > f->size;
-	outcome->is_empty = plan.n == 0;
-	if (plan.n == 0 && remove_empty && file_unlink(AT_FDCWD, f->path) == 0)
+	outcome->was_removed = plan.n == 0 && remove_empty && file_unlink(AT_FDCWD, f->path) == 0;
+	if (outcome->was_removed)
 		return REWRITE_DONE;
 	r = rewrite_apply(f, &plan, size);
 	return r < 0 ? r : REWRITE_DONE;
 }
 
+/* A packed folder is only replaced whole: file is the packed file, locked. */
+static int rewrite_packed(struct folder *f, int file, bool remove_empty, struct rewrite_outcome *outcome)
+{
+	auto_pieces struct pieces plan = PIECES_INIT;
+	int r;
+
+	if (!folder_is_as_read(f, file))
+		return REWRITE_CHANGED;
+	if (!may_rename(f, file))
+		return REWRITE_NO_PLACE;
+	r = plan_folder(f, f->size, &plan);
+	if (r < 0)
+		return r;
+	outcome->was_removed = plan.n == 0 && remove_empty && file_unlink(AT_FDCWD, f->path) == 0;
+	if (outcome->was_removed)
+		return REWRITE_DONE;
+	r = rewrite_by_rename(f, file, &plan);
+	return r < 0 ? r : REWRITE_DONE;
+}
+
+static int rewrite_file(struct folder *f, bool remove_empty, struct rewrite_outcome *outcome)
+{
+	auto_close int packed = f->packer ? open(f->path, O_RDWR | O_CLOEXEC) : -1;
+	struct lock lock;
+	int r;
+
+	if (f->packer && packed < 0)
+		return errno == ENOENT ? REWRITE_CHANGED : -errno;
+	r = lock_take(&lock, f->packer ? packed : f->fd, f->path, true, MAILX_LOCK_WAIT_S);
+	if (r != LOCK_TAKEN)
+		return r == LOCK_BUSY ? REWRITE_BUSY : r;
+	if (lock.must_keep_size)
+		r = REWRITE_UNFINISHED;
+	else
+		r = f->packer ? rewrite_packed(f, packed, remove_empty, outcome)
+			      : rewrite_locked(f, remove_empty, outcome);
+	lock_release(&lock);
+	return r;
+}
+
 int rewrite_folder(struct folder *f, bool remove_empty, struct rewrite_outcome *outcome_out)
 {
-	struct rewrite_outcome outcome = { .is_empty = f->messages.n == 0,
-		.has_new_mail = folder_has_grown(f) };
-	struct lock lock;
+	struct rewrite_outcome outcome = { .has_new_mail = f->kind == FOLDER_MBOX && folder_has_grown(f) };
 	int r = REWRITE_DONE;
 
 	if (folder_needs_writing(f)) {
-		r = f->is_read_only ? -EROFS : lock_take(&lock, f->fd, f->path, true, MAILX_LOCK_WAIT_S);
-		if (r == LOCK_BUSY)
-			return REWRITE_BUSY;
-		if (r < 0)
-			return r;
-		r = lock.must_keep_size ? REWRITE_UNFINISHED : rewrite_locked(f, remove_empty, &outcome);
-		lock_release(&lock);
+		if (f->is_read_only)
+			r = -EROFS;
+		else if (f->kind == FOLDER_MAILDIR)
+			r = maildir_rewrite(f, &outcome);
+		else
+			r = rewrite_file(f, remove_empty, &outcome);
 	}
 	if (r == REWRITE_DONE)
 		*outcome_out = outcome;

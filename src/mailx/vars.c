@@ -47,6 +47,7 @@ const struct var_known vars_known[] = {
 	{ "markanswered", NULL, "answered messages are marked" },
 	{ "metoo", NULL, "replies go to oneself too" },
 	{ "mta", NULL, "= sendmail" },
+	{ "newfolders", NULL, "maildir: `save' and `copy' make Maildirs, no files" },
 	{ "newmail", NULL, "take in mail that arrives in a session" },
 	{ "onehop", NULL, "accepted, no effect" },
 	{ "ORGANIZATION", NULL, "Organization: field" },
