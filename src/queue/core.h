@@ -40,6 +40,8 @@ void queue_enter(struct message *m); /* it is in the spool: known by its id from
 void queue_resume(struct message *m);
 /* The commit was reported: the message is ours. Takes m. */
 void queue_accepted(struct message *m);
+/* The record of one that is not in the queue any more goes, as soon as it has no drop file. Takes m. */
+void queue_forget(struct message *m);
 /* Something of m came to rest: reports failures, removes m when it is done, freezes it when all of it rests
  * and sets the time of its next attempt. m may be gone afterwards, its recipients too. */
 void queue_settle(struct message *m);
@@ -174,7 +176,7 @@ void report_fill(const struct message *m, const struct recipient *r, enum dsn_ac
 /* 0: under way, and in the log before whatever is recorded after this call. -EINVAL: no address. */
 MUST_USE int report_send(struct message *about, const struct report *report);
 
-/* ---- intake.c, drop_intake.c: mail that comes in ---- */
+/* ---- intake.c, drop_intake.c: mail that comes in; submissions.h knows what came before ---- */
 void intake_peer(struct channel *ch);
 void intake_peer_gone(struct channel *ch);
 bool intake_is_committing(const struct channel *ch); /* it waits for a MAIL_RESULT */
@@ -185,14 +187,22 @@ void intake_end(struct channel *ch, const union msg_any *m, int *fd);
 void intake_abort(struct channel *ch, const union msg_any *m, int *fd);
 void intake_lease(struct channel *ch, const union msg_any *m, int *fd);
 void intake_lease_all(void); /* ids can be given again: to those that have none */
-/* Mail submitted twice under one id (the answer was lost): true when we have it, or had it minutes ago. */
-bool intake_seen(struct slice submission, uid_t uid);
-void intake_remember(struct slice submission, uid_t uid);
-void intake_forget(struct slice submission, uid_t uid);
+/* Before the spool is opened: which submissions have a file. */
+void drop_intake_prepare(void);
 void drop_intake_recover(void); /* before anything is delivered */
 void drop_intake_start(void);
 void drop_intake_stop(void); /* before the spool is closed */
 void intake_stop(void);	     /* aborts what is being received from commands */
+
+/* ---- drop_stuck.c: files that cannot be removed; their mail's record stays as long ---- */
+struct drop_file;
+bool drop_stuck_has(const struct drop_file *file);
+/* The file of m, which is in the spool, goes now, or m->has_drop_file is set until it goes. */
+void drop_stuck_remove(int dir, const struct drop_file *file, struct message *m);
+/* The same, with drop_stuck_retry(). */
+void drop_stuck_add(const struct drop_file *file, struct message *m);
+void drop_stuck_retry(int dir);		     /* all of them, with one sync */
+void drop_stuck_finished(struct message *m); /* has_drop_file, and left the queue; takes m */
 
 /* ---- control.c: sendmail, mailq, postrider ---- */
 void control_listen(int fd); /* takes fd */

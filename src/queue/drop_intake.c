@@ -4,18 +4,18 @@
  *
  * The file is removed only after the commit, and delivery begins only after the removal is synced: a crash in
  * between leaves a file whose submission id is that of a message in the queue, which is then not taken in
- * again. Such files go before anything that was recovered is delivered: once it is, nobody knows the id any
- * more. A file that cannot be removed is known by its inode for as long as it is there. The directory is
- * watched, and looked at from time to time in any case; a look goes through it a few files in each turn of
- * the loop, one of them at a time in memory, and content flows to the spool as fast as the disk takes it.
+ * again. Such files go before anything that was recovered is delivered. What cannot be removed is in
+ * drop_stuck.c. The directory is watched, and looked at from time to time in any case; a look goes through it
+ * a few files in each turn of the loop, one of them at a time in memory, and content flows to the spool as
+ * fast as the disk takes it.
  */
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/limits.h"
 #include "mail/address.h"
 #include "mail/drop_format.h"
 #include "mail/trace.h"
 #include "queue/core.h"
+#include "queue/submissions.h"
 #include "spool/drop.h"
 
 #define LOOK_EVERY_MS 5000
@@ -40,13 +40,7 @@ struct dropped {
 	struct message *m;
 	struct spool_message *content; /* while it is being fed */
 	struct slice left;	       /* what is to be fed yet; into drop.text */
-};
-
-/* A file whose mail was taken in and that could not be removed. */
-struct stuck {
-	struct table_node node;
-	struct list in_order;
-	struct drop_file file;
+	bool is_repeat;		       /* its mail came before and is gone: only its id is to be kept */
 };
 
 static struct {
@@ -61,57 +55,7 @@ static struct {
 	size_t n_put_off, n_put_off_before; /* files that wait because of queue.max_per_uid, of this look and
 					       the last */
 	bool look_again;
-	struct table stuck;
-	struct list stuck_order;
-} drop = { .dir = -1,
-	.committing = { &drop.committing, &drop.committing },
-	.stuck_order = { &drop.stuck_order, &drop.stuck_order } };
-
-/* ---- files that cannot be removed ---- */
-
-static bool same_file(const struct drop_file *a, const struct drop_file *b)
-{
-	return a->inode == b->inode && a->device == b->device && strcmp(a->name, b->name) == 0;
-}
-
-static bool is_stuck(const struct drop_file *file)
-{
-	uint64_t hash = table_hash_u64(file->inode);
-
-	for (struct table_node *n = table_first(&drop.stuck, hash); n; n = table_next(n, hash))
-		if (same_file(&CONTAINER_OF(n, struct stuck, node)->file, file))
-			return true;
-	return false;
-}
-
-/* Its mail is in the queue: away with it. What cannot be removed now is remembered, and said once. */
-static void remove_taken(const struct drop_file *file)
-{
-	int r = drop_remove(drop.dir, file, true);
-	struct stuck *s;
-
-	if (r >= 0)
-		return;
-	log_error("drop file %s: its mail was taken in, but it cannot be removed: %s; remove it before the "
-		  "next start, or the mail is sent again",
-		file->name, strerror(-r));
-	s = mem_new(sizeof(*s));
-	s->file = *file;
-	table_insert(&drop.stuck, &s->node, table_hash_u64(file->inode));
-	list_push_back(&drop.stuck_order, &s->in_order);
-}
-
-static void retry_stuck(void)
-{
-	list_for_each_safe (node, &drop.stuck_order) {
-		struct stuck *s = CONTAINER_OF(node, struct stuck, in_order);
-		if (drop_remove(drop.dir, &s->file, true) < 0)
-			continue; /* was said */
-		table_remove(&drop.stuck, &s->node);
-		list_remove(&s->in_order);
-		mem_free(s);
-	}
-}
+} drop = { .dir = -1, .committing = { &drop.committing, &drop.committing } };
 
 /* ---- looks ---- */
 
@@ -133,7 +77,7 @@ static void drop_look(void)
 		return;
 	}
 	drop.look_again = false;
-	retry_stuck();
+	drop_stuck_retry(drop.dir);
 	r = drop_remove_unfinished(drop.dir, UNFINISHED_S);
 	if (r < 0)
 		log_error("unfinished drop files cannot be removed: %s", strerror(-r));
@@ -187,12 +131,13 @@ static void on_drop_committed(void *user, int result)
 
 	drop.n_committing--;
 	list_remove(&d->in_committing);
+	if (!d->is_repeat)
+		submission_end(message_submission(d->m), d->file.owner, result == 0);
 	if (result < 0) {
 		log_error("drop file %s: cannot be taken in yet: %s", d->file.name, strerror(-result));
-		intake_forget(message_submission(d->m), d->file.owner);
 	} else {
-		remove_taken(&d->file);
-		queue_accepted(take_ptr(&d->m));
+		drop_stuck_remove(drop.dir, &d->file, d->m);
+		(d->is_repeat && !queue.is_stopping ? queue_forget : queue_accepted)(take_ptr(&d->m));
 	}
 	dropped_free(&d);
 	if (drop.look_again && !drop.walk && drop.n_committing == 0 && !queue.is_stopping)
@@ -209,7 +154,8 @@ static void drop_commit(struct dropped *d)
 	message_recipients(d->m, rcpts);
 	drop.n_committing++;
 	list_push_back(&drop.committing, &d->in_committing);
-	intake_remember(env.submission, d->file.owner); /* another file may carry the same id */
+	if (!d->is_repeat)
+		submission_begin(env.submission, d->file.owner, env.id); /* another file may carry it */
 	spool_message_commit(content, &d->m->entry, &env, rcpts, d->m->n_rcpts, on_drop_committed, d);
 }
 
@@ -276,7 +222,7 @@ static int drop_begin_content(struct dropped *d, const struct drop_message *msg)
 }
 
 /* 0, or negative errno when it must be tried again later; -EINVAL when never. */
-static int drop_begin(const struct drop_message *msg, const struct drop_file *file)
+static int drop_begin(const struct drop_message *msg, const struct drop_file *file, bool is_repeat)
 {
 	auto_free struct spool_recipient *rcpts = mem_new_array(msg->n_recipients, sizeof(*rcpts));
 	auto_buf struct buf trails = BUF_INIT(msg->n_recipients * (LIMIT_PATH + LIMIT_DOMAIN));
@@ -302,9 +248,12 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 		return -ENOSPC;
 	if (!drop_recipients(msg, rcpts, &trails))
 		return -EINVAL;
+	for (size_t i = 0; is_repeat && i < msg->n_recipients; i++)
+		rcpts[i].progress.state = SPOOL_RCPT_DUPLICATE;
 	d = mem_new(sizeof(*d));
 	list_init(&d->in_committing);
 	d->file = *file;
+	d->is_repeat = is_repeat;
 	d->m = message_new(&env, rcpts, msg->n_recipients);
 	r = d->m ? drop_begin_content(d, msg) : -ENOMEM;
 	if (r < 0)
@@ -333,43 +282,62 @@ static bool was_read(const char *name, int r)
 
 /* The submission id stands in the second line; what else is wrong with the file is found when it is taken in.
  */
-static bool head_is_known(struct slice head, uid_t owner)
+static struct slice id_in_head(struct slice head)
 {
 	struct slice line;
 
 	return slice_next_line(&head, &line) && slice_next_line(&head, &line) &&
-		slice_starts(line, SLICE("id ")) && line.len > 3 && intake_seen(slice_from(line, 3), owner);
+			slice_starts(line, SLICE("id "))
+		? slice_from(line, 3)
+		: SLICE_EMPTY;
 }
 
 static bool is_under_way(const struct drop_file *file)
 {
 	list_for_each (node, &drop.committing) {
-		if (same_file(&CONTAINER_OF(node, struct dropped, in_committing)->file, file))
+		if (drop_file_is_same(&CONTAINER_OF(node, struct dropped, in_committing)->file, file))
 			return true;
 	}
-	return is_stuck(file);
+	return drop_stuck_has(file);
 }
 
-/* True when it is to be read whole. */
-static bool head_is_wanted(const char *name)
+enum want { NOT_NOW, THE_MAIL, ITS_ID };
+
+/* It came over the socket, or before a crash. With the mail in the queue its record knows the file, as long
+ * as that is there. */
+static enum want remove_repeat(const struct drop_file *file, uint64_t mail)
+{
+	struct message *m = queue_find(mail);
+
+	if (m) {
+		drop_stuck_remove(drop.dir, file, m);
+		return NOT_NOW;
+	}
+	return drop_remove(drop.dir, file, true) < 0 ? ITS_ID : NOT_NOW;
+}
+
+/* What of the file is to be taken in. */
+static enum want look_at_head(const char *name)
 {
 	struct drop_file file;
+	uint64_t mail;
 
 	if (!was_read(name, drop_read_head(drop.dir, name, HEAD_BYTES, &drop.head, &file)) ||
 		is_under_way(&file))
-		return false;
+		return NOT_NOW;
 	if (file.owner == UID_UNMAPPED && !queue.rp->config->security_accept_unmapped) {
 		set_aside(name, "from uid 65534, which is not served (security.accept_unmapped)");
-		return false;
+		return NOT_NOW;
 	}
-	if (head_is_known(buf_slice(&drop.head), file.owner)) {
-		remove_taken(&file); /* it came in over the socket, or before a crash */
-		return false;
+	switch (submission_find(id_in_head(buf_slice(&drop.head)), file.owner, &mail)) {
+	case SUBMISSION_TAKEN: return remove_repeat(&file, mail);
+	case SUBMISSION_COMMITTING: return NOT_NOW; /* when that fails, this is the only copy */
+	case SUBMISSION_NEW: break;
 	}
 	if (control_may_submit(file.owner))
-		return true;
+		return THE_MAIL;
 	drop.n_put_off++;
-	return false;
+	return NOT_NOW;
 }
 
 /* The bytes that were read. */
@@ -378,9 +346,10 @@ static uint64_t take_in(const char *name)
 	struct drop_file file;
 	struct drop_message msg;
 	enum drop_status status;
+	enum want want = look_at_head(name);
 	int r;
 
-	if (!head_is_wanted(name))
+	if (want == NOT_NOW)
 		return 0;
 	r = drop_read(
 		drop.dir, name, queue.rp->config->message_max_size + DROP_ENVELOPE_BYTES, &drop.text, &file);
@@ -391,7 +360,7 @@ static uint64_t take_in(const char *name)
 		set_aside(name, drop_status_text(status));
 		return file.bytes;
 	}
-	r = drop_begin(&msg, &file);
+	r = drop_begin(&msg, &file, want == ITS_ID);
 	if (r == -EINVAL)
 		set_aside(name, "a recipient is not an address");
 	else if (r < 0)
@@ -436,38 +405,60 @@ static void on_event(uv_fs_event_t *handle, const char *name, int events, int st
 		look_soon();
 }
 
-static void on_left_over(void *user, const char *name)
+static bool read_id(const char *name, struct drop_file *file_out, struct slice *id_out)
 {
-	struct drop_file file;
-
 	/* What cannot be read is dealt with when the directory is looked at. */
-	(void)user;
-	if (drop_read_head(drop.dir, name, HEAD_BYTES, &drop.head, &file) != DROP_READ_OK ||
-		!head_is_known(buf_slice(&drop.head), file.owner))
-		return;
-	int r = drop_remove(drop.dir, &file, false);
-	if (r < 0)
-		log_error("drop file %s: cannot be removed: %s", name, strerror(-r));
+	if (drop_read_head(drop.dir, name, HEAD_BYTES, &drop.head, file_out) != DROP_READ_OK)
+		return false;
+	*id_out = id_in_head(buf_slice(&drop.head));
+	return true;
 }
 
-void drop_intake_recover(void)
+static void on_present(void *user, const char *name)
+{
+	struct drop_file file;
+	struct slice id;
+
+	(void)user;
+	if (read_id(name, &file, &id))
+		submission_expect(id);
+}
+
+void drop_intake_prepare(void)
 {
 	const char *path = queue.rp->config->paths.drop_dir;
 	int r;
 
 	drop.head = BUF_INIT(HEAD_BYTES);
 	drop.dir = drop_open(path);
-	if (drop.dir < 0) {
-		log_error("drop directory %s: %s; run `postrider setup`", path, strerror(-drop.dir));
-		return;
-	}
-	if (queue.n_messages == 0)
+	r = drop.dir < 0 ? drop.dir : drop_list(drop.dir, on_present, NULL);
+	if (r < 0)
+		log_error("drop directory %s: %s; run `postrider setup`", path, strerror(-r));
+}
+
+static void on_left_over(void *user, const char *name)
+{
+	struct drop_file file;
+	struct slice id;
+	uint64_t mail;
+	struct message *m;
+
+	(void)user;
+	if (read_id(name, &file, &id) && submission_find(id, file.owner, &mail) == SUBMISSION_TAKEN &&
+		(m = queue_find(mail)))
+		drop_stuck_add(&file, m);
+}
+
+void drop_intake_recover(void)
+{
+	int r;
+
+	if (drop.dir < 0 || queue.n_messages == 0)
 		return;
 	r = drop_list(drop.dir, on_left_over, NULL);
-	if (r >= 0)
-		r = file_sync_dir(drop.dir);
 	if (r < 0)
-		log_error("drop directory %s: %s", path, strerror(-r));
+		log_error("the drop directory cannot be read: %s", strerror(-r));
+	drop_stuck_retry(drop.dir);
 }
 
 void drop_intake_start(void)

@@ -13,6 +13,7 @@
 #include "mail/queue_id.h"
 #include "mail/trace.h"
 #include "queue/core.h"
+#include "queue/submissions.h"
 
 #define LEASE_COUNT 4096
 #define LEASES_PER_SECOND 100 /* 400,000 ids: far above any disk, far below what the clock adds */
@@ -21,8 +22,6 @@
 #define OPEN_PER_CLIENT 4			  /* a command sends one mail at a time */
 #define ENVELOPE_BYTES (64 * 1024 * 1024)	  /* recipients by the ten thousand */
 #define SOURCE_ENVELOPE_BYTES (256 * 1024 * 1024) /* of all open mails of one sender */
-#define REMEMBER_MS (10 * 60 * 1000)
-#define REMEMBER_MAX 100000
 
 /* A channel that hands over mail; outlives the channel while a commit is under way. */
 struct source {
@@ -59,77 +58,6 @@ struct intake {
 };
 
 static struct list sources = { &sources, &sources };
-
-/* ---- submissions seen before ---- */
-
-struct remembered {
-	struct table_node node;
-	struct list in_order;
-	uint64_t until_ms;
-	uid_t uid;
-	struct slice id;
-	char *text;
-};
-static struct table remembered_ids;
-static struct list remembered_order = { &remembered_order, &remembered_order };
-
-static void remembered_drop(struct remembered *o)
-{
-	table_remove(&remembered_ids, &o->node);
-	list_remove(&o->in_order);
-	mem_free(o->text);
-	mem_free(o);
-}
-
-static void remembered_forget_old(void)
-{
-	uint64_t now = clock_mono_ms();
-
-	while (!list_empty(&remembered_order)) {
-		struct remembered *o = list_first(&remembered_order, struct remembered, in_order);
-		if (o->until_ms > now && remembered_ids.n <= REMEMBER_MAX)
-			return;
-		remembered_drop(o);
-	}
-}
-
-bool intake_seen(struct slice submission, uid_t uid)
-{
-	uint64_t hash = table_hash_bytes(submission);
-
-	for (struct table_node *n = table_first(&remembered_ids, hash); n; n = table_next(n, hash)) {
-		const struct remembered *o = CONTAINER_OF(n, struct remembered, node);
-		if (slice_eq(o->id, submission) && (o->uid == uid || o->uid == (uid_t)-1))
-			return true;
-	}
-	return false;
-}
-
-void intake_forget(struct slice submission, uid_t uid)
-{
-	uint64_t hash = table_hash_bytes(submission);
-	struct table_node *next;
-
-	for (struct table_node *n = table_first(&remembered_ids, hash); n; n = next) {
-		struct remembered *o = CONTAINER_OF(n, struct remembered, node);
-		next = table_next(n, hash);
-		if (slice_eq(o->id, submission) && o->uid == uid)
-			remembered_drop(o);
-	}
-}
-
-void intake_remember(struct slice submission, uid_t uid)
-{
-	struct remembered *o = mem_new(sizeof(*o));
-
-	remembered_forget_old();
-	o->text = slice_dup(submission);
-	o->id = (struct slice){ o->text, submission.len };
-	o->uid = uid;
-	o->until_ms = clock_mono_ms() + REMEMBER_MS;
-	table_insert(&remembered_ids, &o->node, table_hash_bytes(submission));
-	list_push_back(&remembered_order, &o->in_order);
-}
 
 /* ---- sources ---- */
 
@@ -514,10 +442,9 @@ static void on_committed(void *user, int result)
 	struct message *m = take_ptr(&in->m);
 
 	s->n_committing--;
+	submission_end(in->env.submission, in->uid, result == 0);
 	if (result < 0) {
 		message_free(&m);
-		if (in->env.submission.len)
-			intake_forget(in->env.submission, in->uid);
 		refuse_errno(in, result);
 		answer(in, in->code, in->status, in->text);
 	} else {
@@ -531,9 +458,12 @@ static void on_committed(void *user, int result)
 /* True when it was answered and is over. */
 static bool refused_at_end(struct intake *in, bool is_client)
 {
-	if (is_client && in->env.submission.len && intake_seen(in->env.submission, in->uid)) {
-		answer(in, 250, "2.0.0", "Ok: taken in before");
-		return true;
+	uint64_t mail;
+
+	switch (is_client ? submission_find(in->env.submission, in->uid, &mail) : SUBMISSION_NEW) {
+	case SUBMISSION_TAKEN: answer(in, 250, "2.0.0", "Ok: taken in before"); return true;
+	case SUBMISSION_COMMITTING: refuse(in, 451, "4.3.0", "It is being taken in already"); break;
+	case SUBMISSION_NEW: break;
 	}
 	if (!in->code && in->n_rcpts == 0)
 		refuse(in, 554, "5.5.1", "No recipients");
@@ -564,8 +494,7 @@ void intake_end(struct channel *ch, const union msg_any *any, int *fd)
 		return;
 	}
 	/* From now on: the same mail may come by the drop directory while a slow disk writes this one. */
-	if (in->env.submission.len)
-		intake_remember(in->env.submission, in->uid);
+	submission_begin(in->env.submission, in->uid, in->env.id);
 	in->source->n_committing++;
 	content = take_ptr(&in->content);
 	spool_message_commit(content, &in->m->entry, &in->env, in->rcpts, in->n_rcpts, on_committed, in);

@@ -309,16 +309,26 @@ static void on_removed(void *user, int result)
 	mem_free(id);
 }
 
-static void queue_remove(struct message *m)
+void queue_forget(struct message *m)
 {
-	struct queue_id_text *id = mem_new(sizeof(*id));
+	struct queue_id_text *id;
 
+	if (m->has_drop_file) {
+		drop_stuck_finished(m);
+		return;
+	}
+	id = mem_new(sizeof(*id));
 	*id = queue_id_format(m->entry.id);
-	log_info("%s: removed", id->at);
-	history_removed(m->entry.id);
-	message_leave(m);
 	spool_remove(queue.spool, &m->entry, on_removed, id);
 	message_free(&m);
+}
+
+static void queue_remove(struct message *m)
+{
+	log_info("%s: removed", queue_id_format(m->entry.id).at);
+	history_removed(m->entry.id);
+	message_leave(m);
+	queue_forget(m);
 }
 
 /* The one place that decides whether a message may go: nobody holds a question, a job, a record or a report
@@ -353,8 +363,10 @@ void recipient_record(struct message *m, struct recipient *r)
 {
 	struct spool_progress p;
 
-	if (message_n_open(m) == 0 || m->is_deleted || queue.is_stopping)
-		return; /* the last one: the removal of the whole message says it */
+	bool is_last = message_n_open(m) == 0;
+
+	if ((is_last && !m->has_drop_file) || m->is_deleted || queue.is_stopping)
+		return; /* the removal of the whole message says it */
 	recipient_progress(r, &p);
 	p.next_attempt_us = queue_wall_of(p.next_attempt_us);
 	spool_record_result(queue.spool, &m->entry, (uint32_t)(r - m->rcpts), &p, NULL, NULL);

@@ -108,6 +108,8 @@ struct message {
 	bool smtputf8 : 1, is_deleted : 1;
 	bool was_recovered : 1; /* its identities of recipients that were done before are not known */
 	bool was_tried : 1;	/* it has had its first turn */
+	bool has_drop_file : 1; /* it cannot be removed: the spool's record stays, whatever becomes of the
+				   mail */
 	bool is_kicked : 1;	/* when its turn comes all its recipients are tried, due or not */
 };
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "mail/queue_id.h"
 #include "queue/core.h"
+#include "queue/submissions.h"
 #include "queue/walk.h"
 
 #define ID_EPOCH_US (QUEUE_ID_EPOCH_S * 1000000)
@@ -112,8 +113,7 @@ static struct spool_entry *on_recovered(
 		return NULL;
 	queue_enter(m);
 	queue.n_recovered++;
-	if (env->submission.len)
-		intake_remember(env->submission, (uid_t)-1);
+	submission_recovered(env->submission, env->id);
 	return &m->entry;
 }
 
@@ -216,6 +216,7 @@ static void on_loaded(void *user, int result)
 	if (queue.n_recovered)
 		log_info("%" PRIu64 " messages recovered from the spool", queue.n_recovered);
 	drop_intake_recover();
+	submission_expect_no_more();
 	queue_resume_recovered();
 	intake_commands_start();
 }
@@ -242,6 +243,7 @@ static int queue_after_jail(struct role_process *rp)
 	age_init();
 	life_init();
 	walks_init();
+	drop_intake_prepare();
 	/* The queue of a supervisor that was killed has the lock until its last write has returned. */
 	for (unsigned tries = 0; tries == 0 || (r == -EBUSY && tries < BUSY_TRIES); tries++) {
 		if (tries)

@@ -18,6 +18,11 @@ const char *drop_outcome_text(enum drop_outcome outcome)
 	return "unknown outcome";
 }
 
+bool drop_file_is_same(const struct drop_file *a, const struct drop_file *b)
+{
+	return a->inode == b->inode && a->device == b->device && strcmp(a->name, b->name) == 0;
+}
+
 int drop_open(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -212,10 +217,11 @@ int drop_remove(int dirfd, const struct drop_file *file, bool sync)
 	int r;
 
 	if (fstatat(dirfd, file->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (st.st_ino != file->inode || st.st_dev != file->device)
-		return 0; /* the name stands for another file now */
-	r = file_unlink(dirfd, file->name);
+		r = -errno;
+	else if (st.st_ino != file->inode || st.st_dev != file->device)
+		r = 0; /* the name stands for another file now */
+	else
+		r = file_unlink(dirfd, file->name);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	return sync ? file_sync_dir(dirfd) : 0;

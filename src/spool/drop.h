@@ -36,6 +36,8 @@ struct drop_file {
 	uint64_t inode, device; /* so that drop_remove takes away this very file */
 };
 
+bool drop_file_is_same(const struct drop_file *a, const struct drop_file *b);
+
 /* Opens dir for the calls below. A descriptor, or negative errno. */
 MUST_USE int drop_open(const char *dir);
 /* The candidate names one by one, in no order: a place in the directory that survives the turns of a loop. A
@@ -55,8 +57,9 @@ MUST_USE int drop_read(
 /* The same for the first max_bytes of the file at most, whatever its size: what its envelope begins with. */
 MUST_USE int drop_read_head(
 	int dirfd, const char *name, size_t max_bytes, struct buf *content, struct drop_file *file_out);
-/* Unlinks that file, if the name still means it, and syncs the directory. 0 (also when it is gone), or
- * negative errno. With sync false the caller removes several and calls file_sync_dir(dirfd) once. */
+/* Unlinks that file, if the name still means it, and syncs the directory, also when it is gone: an earlier
+ * sync may have failed. 0 or negative errno. With sync false the caller removes several and calls
+ * file_sync_dir(dirfd) once. */
 MUST_USE int drop_remove(int dirfd, const struct drop_file *file, bool sync);
 /* Removes what a writer that was killed left unfinished: plain files whose name begins with one dot and that
  * nobody has written to for age_s seconds; what was set aside stays. How many, or negative errno. */
