@@ -156,6 +156,7 @@ static void checkpoint_ended(struct spool *sp)
 		c->n_written++;
 		return;
 	}
+	c->is_last |= sp->is_closing; /* given up half-way: some entries are marked, some are not */
 	c->is_wanted = true;
 	c->not_before_ms = clock_mono_ms() + (uint64_t)RETRY_FACTOR * sp->set.retry_ms;
 	spool_report(sp,
@@ -367,7 +368,7 @@ static bool checkpoint_is_due(struct spool *sp)
 	if (c->state != CHECKPOINT_NONE || !sp->is_loaded || !sp->hooks.describe || sp->is_stopping)
 		return false;
 	if (sp->is_closing)
-		return !c->was_last &&
+		return !c->is_last &&
 			(c->is_wanted || since > MIN(AT_CLOSE_BYTES, sp->set.segment_bytes / 16));
 	if (c->not_before_ms && clock_mono_ms() < c->not_before_ms)
 		return false;
@@ -379,7 +380,7 @@ static void checkpoint_begin(struct spool *sp)
 {
 	struct checkpoint *c = &sp->checkpoint;
 
-	c->was_last = sp->is_closing;
+	c->is_last = sp->is_closing;
 	c->is_wanted = c->is_end_made = false;
 	c->not_before_ms = 0;
 	c->error = 0;
@@ -394,6 +395,8 @@ static void checkpoint_begin(struct spool *sp)
 		.lsn = sp->seen_lsn,
 		.high_water = sp->high_water,
 	};
+	if (!list_empty(&sp->segments)) /* so that it is known to be of this log, even without a message */
+		checkpoint_refer(c, CONTAINER_OF(sp->segments.prev, struct spool_segment, node));
 	c->state = CHECKPOINT_SLICES;
 	checkpoint_step(sp);
 }

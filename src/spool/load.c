@@ -125,10 +125,12 @@ static void load_entry(struct load *load, const struct format_entry *e)
 		return;
 	if (!segment && load_was_freed(load, e->generation))
 		return;
-	if (m)
-		m->segment = NULL; /* the checkpoint is as new */
+	if (!segment && m && m->segment)
+		return; /* a copy is lost, what it was made of is still there */
 	if (segment) {
 		struct loaded *out = load_add(load);
+		if (m)
+			m->segment = NULL; /* the checkpoint is as new */
 		loaded_from_entry(out, e, segment, lsn, m);
 		load_judge(load, out);
 		return;
@@ -162,31 +164,62 @@ static void load_from_checkpoint(struct load *load)
 	load->made.bytes = buf_take(&load->checkpoint.payload);
 }
 
-/* A segment that it refers to is gone though younger than the oldest, or is another. */
+static bool load_was_told(const struct load *load, enum spool_problem_kind kind, uint64_t generation)
+{
+	struct spool_problem p;
+
+	for (size_t at = 0; at + sizeof(p) <= load->problems.len; at += sizeof(p)) {
+		memcpy(&p, load->problems.at + at, sizeof(p));
+		if (p.kind == kind && p.generation == generation)
+			return true;
+	}
+	return false;
+}
+
+/* A segment that it refers to is gone though younger than the oldest: records of it may be older than those
+ * that were read. */
 static void load_check_references(struct load *load)
 {
 	for (size_t i = 0; i < load->checkpoint.n_references; i++) {
-		const struct format_reference *ref = &load->checkpoint.references[i];
-		const struct replay_segment *s = load_find_segment(load, ref->generation);
-		if (!s && !load_was_freed(load, ref->generation))
-			load_problem(load,
-				&(struct spool_problem){
-					.kind = SPOOL_PROBLEM_SEGMENT_GONE,
-					.generation = ref->generation,
-					.error = -ENOENT,
-				});
+		uint64_t generation = load->checkpoint.references[i].generation;
+		if (load_find_segment(load, generation) || load_was_freed(load, generation) ||
+			load_was_told(load, SPOOL_PROBLEM_SEGMENT_GONE, generation))
+			continue;
+		load_problem(load,
+			&(struct spool_problem){
+				.kind = SPOOL_PROBLEM_SEGMENT_GONE,
+				.generation = generation,
+				.error = -ENOENT,
+			});
 	}
 }
 
-/* Of another history: its segments carry other nonces, or the log does not reach as far as it does. */
+/* Everything up to it was freed. */
+static uint64_t load_freed_lsn(const struct load *load)
+{
+	for (size_t i = 0; i < load->replay.n_segments; i++) {
+		const struct replay_segment *s = &load->replay.segments[i];
+		if (s->is_used)
+			return s->first_at == FORMAT_BLOCK ? s->first.synced_lsn : 0;
+	}
+	return UINT64_MAX;
+}
+
+/* Of another history: segments of the same generation have other nonces, the log does not reach as far, or
+ * nothing shows that it is ours while it would hide records. */
 static bool load_is_foreign(const struct load *load, const struct checkpoint_reader *r, uint64_t last_lsn)
 {
+	size_t n_ours = 0;
+
 	for (size_t i = 0; i < r->n_references; i++) {
 		const struct replay_segment *s = load_find_segment(load, r->references[i].generation);
-		if (s && s->has_header && s->header.nonce != r->references[i].nonce)
+		if (!s)
+			continue;
+		if (s->header.nonce != r->references[i].nonce)
 			return true;
+		n_ours++;
 	}
-	return r->head.lsn > last_lsn;
+	return r->head.lsn > last_lsn || (n_ours == 0 && r->head.lsn > load_freed_lsn(load));
 }
 
 static void load_choose_checkpoint(struct load *load)
@@ -229,12 +262,13 @@ static void load_begin(struct load *load)
 	if (load->used) {
 		load->replay.skip_lsn = load->checkpoint.head.lsn;
 		load->recovery.has_checkpoint = true;
-		load_check_references(load);
 	}
 	load->recovery.on_problem = load_problem;
 	load->recovery.user = load;
 	replay_rewind(&load->replay);
 	recovery_read(&load->recovery, &load->replay);
+	if (load->used)
+		load_check_references(load);
 }
 
 static void load_from_log(struct load *load)

@@ -260,16 +260,17 @@ static size_t replay_salvage(
 static void replay_damaged(
 	struct replay *r, struct replay_segment *s, uint64_t from, uint64_t end, uint64_t limit)
 {
+	bool is_gone = from == end; /* they stood in the file before s */
 	struct spool_problem problem = {
-		.kind = from == end ? SPOOL_PROBLEM_SEGMENT_GONE : SPOOL_PROBLEM_CORRUPT,
-		.generation = s->generation,
+		.kind = is_gone ? SPOOL_PROBLEM_SEGMENT_GONE : SPOOL_PROBLEM_CORRUPT,
+		.generation = s->generation - is_gone,
 		.offset = from,
 		.bytes = end - from,
 		.first_lsn = r->last_lsn + 1,
 		.last_lsn = limit,
 	};
 
-	s->is_damaged = s->is_damaged || from < end;
+	s->is_damaged |= !is_gone;
 	r->is_damaged = true;
 	problem.n_salvaged = replay_salvage(r, s, from, end, limit);
 	r->last_lsn = limit;

@@ -253,10 +253,10 @@ struct checkpoint {
 	size_t n_references, cap_references;
 	struct buf slice, fields; /* header and payload of the slice; the fields of one message */
 	struct format_slice slice_head;
-	bool is_end_made, was_last; /* was_last: begun while closing */
-	uint64_t not_before_ms;	    /* after a failure */
-	uint64_t n_written;	    /* since opening */
-	uint64_t began_ns;	    /* of the slice */
+	bool is_end_made, is_last; /* is_last: of this spool, which closes: no other one is begun */
+	uint64_t not_before_ms;	   /* after a failure */
+	uint64_t n_written;	   /* since opening */
+	uint64_t began_ns;	   /* of the slice */
 	int fd, error;
 };
 void checkpoint_init(struct spool *sp);

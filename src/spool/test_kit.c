@@ -89,6 +89,12 @@ void kit_deinit(struct kit *k)
 
 /* ---- hooks ---- */
 
+static void kit_tell(struct spool_progress *p)
+{
+	p->status = SLICE("2.0.0");
+	p->reason = SLICE("delivered to mailbox");
+}
+
 static void kit_keep_rcpts(struct kit_message *m, const struct spool_recipient *rcpts, size_t n_rcpts)
 {
 	mem_free(m->rcpts);
@@ -96,8 +102,10 @@ static void kit_keep_rcpts(struct kit_message *m, const struct spool_recipient *
 	m->n_rcpts = n_rcpts;
 	for (size_t i = 0; i < n_rcpts; i++) {
 		m->rcpts[i] = kit_recipient("rcpt@example.org");
-		m->rcpts[i].progress.state = rcpts[i].progress.state;
-		m->rcpts[i].progress.attempts = rcpts[i].progress.attempts;
+		m->rcpts[i].parent = rcpts[i].parent;
+		m->rcpts[i].progress = rcpts[i].progress;
+		if (rcpts[i].progress.attempts) /* the slices go */
+			kit_tell(&m->rcpts[i].progress);
 	}
 }
 
@@ -216,8 +224,23 @@ void kit_close(struct kit *k)
 
 void kit_close_without_checkpoint(struct kit *k)
 {
-	k->sp->checkpoint.was_last = true;
+	k->sp->checkpoint.is_last = true;
 	kit_close(k);
+}
+
+void kit_begin_checkpoint(struct kit *k)
+{
+	k->sp->checkpoint.is_wanted = true;
+	k->sp->checkpoint.not_before_ms = 0;
+	checkpoint_run(k->sp);
+	assert_int_not_equal(k->sp->checkpoint.state, CHECKPOINT_NONE);
+}
+
+void kit_checkpoint(struct kit *k)
+{
+	kit_begin_checkpoint(k);
+	while (k->sp->checkpoint.state != CHECKPOINT_NONE)
+		uv_run(&k->loop, UV_RUN_ONCE);
 }
 
 void kit_forget(struct kit *k)
@@ -304,7 +327,7 @@ int kit_begin(struct kit *k, uint64_t id, uint64_t bytes, size_t n_rcpts)
 	assert_int_equal(spool_message_bytes(message), bytes);
 	*m = (struct kit_message){ .kit = k, .id = id, .bytes = bytes, .result = KIT_WAITING };
 	m->rcpts = mem_new_array(n_rcpts, sizeof(*m->rcpts));
-	m->states = mem_new_array(256, sizeof(*m->states));
+	m->states = mem_new_array(n_rcpts + 256, sizeof(*m->states)); /* with those of expansions */
 	m->n_rcpts = n_rcpts;
 	for (size_t i = 0; i < n_rcpts; i++)
 		m->rcpts[i] = kit_recipient("rcpt@example.org");
@@ -336,7 +359,7 @@ static void kit_changed(void *user, int result)
 		m->result = result;
 		if (result == 0)
 			m->states[c->rcpt_no] = c->state;
-		if (result == 0 && c->n_new) {
+		if (result == 0 && c->state == SPOOL_RCPT_EXPANDED) {
 			m->rcpts[c->rcpt_no].progress.state = SPOOL_RCPT_EXPANDED;
 			m->n_rcpts += c->n_new;
 		}
@@ -360,8 +383,7 @@ void kit_result(struct kit *k, uint64_t id, uint32_t rcpt_no, enum spool_rcpt_st
 
 	p->state = state;
 	p->attempts++;
-	p->status = SLICE("2.0.0");
-	p->reason = SLICE("delivered to mailbox");
+	kit_tell(p);
 	if (waits)
 		spool_record_result(k->sp, &m->entry, rcpt_no, p, kit_changed, kit_change(m, rcpt_no, state));
 	else
@@ -383,6 +405,24 @@ void kit_expand(struct kit *k, uint64_t id, uint32_t rcpt_no, size_t n_new)
 	m->rcpts = grown;
 	c->n_new = n_new;
 	spool_expand(k->sp, &m->entry, rcpt_no, grown + m->n_rcpts, n_new, kit_changed, c);
+}
+
+static void kit_flags_set(void *user, int result)
+{
+	struct kit_message *m = user;
+
+	m->result = result;
+	if (result == 0)
+		m->flags = m->flags_wanted;
+}
+
+void kit_set_flags(struct kit *k, uint64_t id, uint32_t flags)
+{
+	struct kit_message *m = &k->messages[id];
+
+	m->result = KIT_WAITING;
+	m->flags_wanted = flags;
+	spool_set_flags(k->sp, &m->entry, flags, kit_flags_set, m);
 }
 
 static void kit_removed(void *user, int result)

@@ -23,7 +23,7 @@ struct kit_message {
 	bool is_promised; /* acknowledged and not removed: must be there after a crash */
 	bool is_removing; /* removal was asked for: may be there or not */
 	int result;	  /* of the last operation; KIT_WAITING before it is reported */
-	uint32_t flags;
+	uint32_t flags, flags_wanted;
 	struct spool_recipient *rcpts;
 	size_t n_rcpts;
 	unsigned *states; /* promised state of each recipient */
@@ -51,6 +51,8 @@ void kit_open(struct kit *k); /* and waits until all is handed over */
 void kit_load(struct kit *k);
 void kit_close(struct kit *k);
 void kit_close_without_checkpoint(struct kit *k);
+void kit_begin_checkpoint(struct kit *k);
+void kit_checkpoint(struct kit *k); /* and waits until it is there, or has failed */
 void kit_reopen(struct kit *k);
 /* Forgets everything it knows of messages, but what was promised. */
 void kit_forget(struct kit *k);
@@ -64,6 +66,7 @@ int kit_begin(struct kit *k, uint64_t id, uint64_t bytes, size_t n_rcpts);
 void kit_commit(struct kit *k, uint64_t id, uint64_t bytes, size_t n_rcpts); /* and runs, asserting success */
 void kit_result(struct kit *k, uint64_t id, uint32_t rcpt_no, enum spool_rcpt_state state, bool waits);
 void kit_expand(struct kit *k, uint64_t id, uint32_t rcpt_no, size_t n_new);
+void kit_set_flags(struct kit *k, uint64_t id, uint32_t flags);
 void kit_remove(struct kit *k, uint64_t id);
 /* Content as it must be, states as promised, nothing lost, nothing foreign. */
 void kit_check(struct kit *k);
