@@ -77,6 +77,18 @@ static void put_recipient(struct environment *e, const struct config *c, struct 
 	put(e, "QUALIFY_DOMAIN", slice_of(c->main_origin), true);
 }
 
+static void put_client(struct environment *e, const struct client *c)
+{
+	if (c->address.len == 0)
+		return;
+	put(e, "CLIENT_ADDRESS", c->address, false);
+	put(e, "CLIENT_HELO", c->helo, false);
+	put(e, "CLIENT_HOSTNAME", c->name.len ? c->name : SLICE("unknown"), false);
+	put(e, "CLIENT_PROTOCOL", c->protocol, false);
+	if (c->login.len)
+		put(e, "SASL_USERNAME", c->login, false);
+}
+
 char **command_environment(struct arena *a, const struct config *c, const struct userdb_user *user,
 	const struct command_mail *mail)
 {
@@ -91,11 +103,12 @@ char **command_environment(struct arena *a, const struct config *c, const struct
 	put(e, "ORIGINAL_RECIPIENT", mail->original, false);
 	put(e, "SENDER", mail->sender.len ? mail->sender : SLICE("MAILER-DAEMON"), false);
 	put(e, "ENVID", mail->envid, false);
+	put_client(e, &mail->client);
 	put(e, "MESSAGE_ID", message_id(mail->content), false);
 	put(e, "QUEUE_ID", slice_of(queue_id_format(mail->queue_id).at), true);
 	if (zone)
 		put(e, "TZ", slice_of(zone), true);
-	if (c->paths.sandbox[0]) /* so that `sendmail` in a pipe finds this mail system and no other */
+	if (c->paths.sandbox[0])
 		put(e, "POSTRIDER_SANDBOX", slice_of(c->paths.sandbox), true);
 	return e->failed ? NULL : e->list;
 }

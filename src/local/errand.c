@@ -168,6 +168,7 @@ static void deliver_command(struct errand *e)
 		.forward_path = trail_delivered_to(r->trail, r->forward_path),
 		.original = r->original,
 		.envid = r->job->envid,
+		.client = r->job->client,
 		.content = buf_slice(&r->job->content),
 		.queue_id = r->job->queue_id };
 	struct command_start start = { .line = buf_cstr(&e->text),

@@ -60,7 +60,8 @@ struct job *job_begin(struct channel *queue, const struct msg_JOB_BEGIN *m)
 	list_init(&job->rcpts);
 	list_init(&job->parts);
 	CHECK(arena_copy(&job->strings, m->reverse_path, &job->reverse_path) &&
-		arena_copy(&job->strings, m->envid, &job->envid));
+		arena_copy(&job->strings, m->envid, &job->envid) &&
+		client_copy(&job->strings, m, &job->client));
 	table_insert(&jobs.jobs, &job->node, table_hash_u64(job->id));
 	list_push_back(&jobs.all, &job->in_all);
 	return job;
@@ -248,7 +249,9 @@ void part_send(struct part *part, struct channel *worker)
 
 	part->sent_to = worker;
 	SEND(worker, JOB_BEGIN, .job = part->id, .queue_id = job->queue_id, .reverse_path = job->reverse_path,
-		.envid = job->envid, .size = job->size, .n_rcpts = count_rcpts(part));
+		.envid = job->envid, .size = job->size, .n_rcpts = count_rcpts(part),
+		.client_address = job->client.address, .client_name = job->client.name,
+		.helo = job->client.helo, .protocol = job->client.protocol, .login = job->client.login);
 	list_for_each (node, &part->rcpts) {
 		const struct job_rcpt *r = CONTAINER_OF(node, struct job_rcpt, in_owner);
 		SEND(worker, JOB_RCPT, .job = part->id, .rcpt = r->number, .kind = r->kind, .flags = r->flags,

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "ipc/channel.h"
+#include "local/client.h"
 
 struct pool_worker;
 
@@ -19,6 +20,7 @@ struct job {
 	struct channel *queue; /* NULL: it is gone, or took the job back; results are nobody's */
 	uint64_t id, queue_id, size;
 	struct slice reverse_path, envid;
+	struct client client;
 	struct arena strings;
 	struct buf first; /* first chunk of the content */
 	uint32_t n_rcpts, n_got, n_open;

@@ -108,6 +108,12 @@ static void a_command_gets_mail_and_environment(void **state)
 	assert_has("home/u0/env", "DOMAIN=localhost.localdomain\n");
 	assert_has("home/u0/env", "LOGNAME=u0\n");
 	assert_has("home/u0/env", "MESSAGE_ID=m@x\n");
+	assert_has("home/u0/env", "ENVID=E1\n");
+	assert_has("home/u0/env", "CLIENT_ADDRESS=192.0.2.1\n");
+	assert_has("home/u0/env", "CLIENT_HELO=client.example\n");
+	assert_has("home/u0/env", "CLIENT_HOSTNAME=unknown\n");
+	assert_has("home/u0/env", "CLIENT_PROTOCOL=ESMTP\n");
+	assert_has("home/u0/env", "SASL_USERNAME=someone\n");
 	assert_has("home/u0/pwd", "home/u0\n");
 	assert_has("home/u0/fds", "0\n1\n2\n3\n"); /* 3 is the one that lists them */
 	{

@@ -321,7 +321,9 @@ void rig_give(struct rig *rig, const struct rig_mail *mail)
 		rig_turn(rig);
 	assert_non_null(rig->queue);
 	SEND(rig->queue, JOB_BEGIN, .job = mail->job, .queue_id = mail->queue_id,
-		.reverse_path = SLICE("sender@example"), .size = mail->content.len, .n_rcpts = n);
+		.reverse_path = SLICE("sender@example"), .envid = SLICE("E1"), .size = mail->content.len,
+		.n_rcpts = n, .client_address = SLICE("192.0.2.1"), .helo = SLICE("client.example"),
+		.protocol = SLICE("ESMTP"), .login = SLICE("someone"));
 	for (uint32_t i = 0; i < n; i++) {
 		char address[100], trail[100];
 		(void)snprintf(address, sizeof(address), "%s@localhost", mail->users[i]);

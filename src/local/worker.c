@@ -190,7 +190,8 @@ static void on_job_begin(struct channel *ch, const union msg_any *m, int *fd)
 	job->content = BUF_INIT((size_t)b->size);
 	list_init(&job->rcpts);
 	CHECK(arena_copy(&job->strings, b->reverse_path, &job->reverse_path) &&
-		arena_copy(&job->strings, b->envid, &job->envid));
+		arena_copy(&job->strings, b->envid, &job->envid) &&
+		client_copy(&job->strings, b, &job->client));
 	list_push_back(&w->jobs, &job->in_jobs);
 }
 

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/userdb.h"
 #include "ipc/channel.h"
+#include "local/client.h"
 #include "local/forward.h"
 #include "local/mailbox.h"
 #include "local/nursery.h"
@@ -22,6 +23,7 @@ struct worker_job {
 	uint64_t id, queue_id, size;
 	uint32_t n_rcpts_missing, n_open;
 	struct slice reverse_path, envid;
+	struct client client;
 	struct arena strings;
 	struct buf content;
 	struct list rcpts;

@@ -138,6 +138,13 @@ static struct job *job_new(struct delivery *v, enum message_priority level)
 	return j;
 }
 
+/* Another host learns of the client from the Received field, or not at all. */
+static void hide_client(struct spool_envelope *env)
+{
+	env->client_address = env->client_name = env->client_helo = SLICE_EMPTY;
+	env->protocol = env->login = SLICE_EMPTY;
+}
+
 void job_start(struct channel *ch, struct delivery *v, enum message_priority level)
 {
 	struct job *j = job_new(v, level);
@@ -147,6 +154,8 @@ void job_start(struct channel *ch, struct delivery *v, enum message_priority lev
 	int r;
 
 	message_envelope(m, &env);
+	if (v->to->to->role != ROLE_LOCAL)
+		hide_client(&env);
 	SEND(ch, JOB_BEGIN, .job = j->id, .queue_id = m->entry.id,
 		.destination = v->to->role == ROLE_SMTP ? v->to->name : SLICE_EMPTY,
 		.reverse_path = recipient_reverse_path(m, first),
@@ -154,7 +163,9 @@ void job_start(struct channel *ch, struct delivery *v, enum message_priority lev
 		.envid = first->has_reverse_path ? SLICE_EMPTY : env.envid,
 		.ret = first->has_reverse_path ? RET_DEFAULT : m->ret,
 		.body = m->body_type == SPOOL_BODY_8BITMIME ? BODY_8BITMIME : BODY_DEFAULT,
-		.smtputf8 = m->smtputf8, .size = m->entry.content_bytes, .n_rcpts = v->n_rcpts);
+		.smtputf8 = m->smtputf8, .size = m->entry.content_bytes, .n_rcpts = v->n_rcpts,
+		.client_address = env.client_address, .client_name = env.client_name, .helo = env.client_helo,
+		.protocol = env.protocol, .login = env.login);
 	for (uint32_t i = 0; i < v->n_rcpts; i++) {
 		struct recipient *rcpt = &m->rcpts[v->rcpts[i]];
 		rcpt->job = j->id;

@@ -108,6 +108,8 @@ static void on_begin(struct channel *ch, const union msg_any *m, int *fd)
 		.content = BUF_INIT(CONTENT_MAX) };
 	copy_text(j->destination, sizeof(j->destination), b->destination);
 	copy_text(j->reverse_path, sizeof(j->reverse_path), b->reverse_path);
+	(void)snprintf(j->client, sizeof(j->client), "%.*s %.*s %.*s %.*s %.*s", SLICE_ARG(b->client_address),
+		SLICE_ARG(b->client_name), SLICE_ARG(b->helo), SLICE_ARG(b->protocol), SLICE_ARG(b->login));
 }
 
 static void on_rcpt(struct channel *ch, const union msg_any *m, int *fd)

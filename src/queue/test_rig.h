@@ -42,7 +42,7 @@ struct rig_question {
 struct rig_job {
 	enum role to;
 	uint64_t job, queue_id, size;
-	char destination[64], reverse_path[128];
+	char destination[64], reverse_path[128], client[128]; /* client: "address name helo protocol login" */
 	uint32_t n_rcpts, n_known;
 	struct rig_job_rcpt {
 		uint32_t rcpt;

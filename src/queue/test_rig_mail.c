@@ -31,7 +31,8 @@ uint64_t rig_send(struct rig *rig, const struct rig_mail *mail)
 
 	assert_true(rig->next_id <= rig->id_end);
 	SEND(smtpd, MAIL_BEGIN, .mail = number, .queue_id = id, .reverse_path = slice_of(mail->from),
-		.protocol = SLICE("ESMTP"));
+		.client_address = SLICE("192.0.2.1"), .client_name = SLICE("name.example"),
+		.helo = SLICE("helo.example"), .protocol = SLICE("ESMTP"), .login = SLICE("ann"));
 	for (size_t i = 0; i < RIG_RCPTS && mail->to[i]; i++)
 		SEND(smtpd, MAIL_RCPT, .mail = number, .forward_path = slice_of(mail->to[i]),
 			.notify = mail->notify);

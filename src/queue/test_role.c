@@ -95,6 +95,24 @@ static void stops_with_commits_under_way(void **state)
 
 /* ---- routing ---- */
 
+/* Commands of this host's users may know who handed their mail in; another host is told nothing more. */
+static void only_local_learns_of_the_client(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, "");
+	rig_start(&rig);
+	(void)rig_accept(&rig,
+		&(struct rig_mail){
+			.from = "a@sender.example", .to = { "u1@here.example", "b@far.example" } });
+	rig_wait(&rig, rig_logged(&rig, ": removed") == 1);
+	assert_string_equal(
+		rig_job(&rig, "u1@here.example", 0)->client, "192.0.2.1 name.example helo.example ESMTP ann");
+	assert_string_equal(rig_job(&rig, "b@far.example", 0)->client, "    ");
+	rig_deinit(&rig);
+}
+
 static void an_alias_goes_out_with_its_target(void **state)
 {
 	static const struct rig_route routes[] = {
@@ -561,6 +579,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(an_id_makes_one_mail),
 		cmocka_unit_test(bad_mail_is_refused),
 		cmocka_unit_test(stops_with_commits_under_way),
+		cmocka_unit_test(only_local_learns_of_the_client),
 		cmocka_unit_test(an_alias_goes_out_with_its_target),
 		cmocka_unit_test(a_list_with_a_verdict_repeats_nothing),
 		cmocka_unit_test(duplicates_are_delivered_once),
