@@ -8,6 +8,7 @@
 #include "local/command.h"
 #include "local/command_environment.h"
 #include "local/list_file.h"
+#include "local/root_forward.h"
 #include "mail/trail.h"
 #include "mail/origin.h"
 #include "mail/queue_id.h"
@@ -20,10 +21,8 @@
 
 static struct errands {
 	struct alias_files aliases;
-	struct forward of_root; /* root's .forward, which local.command_user could not read */
-	bool has_of_root;
-	char *list_path; /* of the list that this process reads, or NULL */
-	size_t n_running;
+	char *list_path;	   /* of the list that this process reads, or NULL */
+	size_t n_running, n_begun; /* n_begun: ever */
 } errands;
 
 /* One delivery under way. */
@@ -50,24 +49,41 @@ static enum alias_status find_alias_item(
 	return alias_files_find_item(&errands.aliases, o, kind_out, text);
 }
 
+/* What this process has read may be out of date when it has served before: its successor reads anew. */
+static enum alias_status find_in_roots_forward(
+	const struct origin *o, enum rhs_kind *kind_out, struct buf *text)
+{
+	const struct forward_leaf *leaf;
+
+	switch (root_forward_find(o, &leaf)) {
+	case ROOT_FORWARD_FOUND:
+		*kind_out = leaf->item;
+		buf_append(text, leaf->text);
+		return ALIAS_FOUND;
+	case ROOT_FORWARD_NONE: return errands.n_begun > 1 ? ALIAS_BROKEN : ALIAS_NONE;
+	case ROOT_FORWARD_UNREADABLE: break;
+	}
+	return ALIAS_BROKEN;
+}
+
 static enum alias_status find_in_forward(struct worker *w, const struct origin *o, struct slice origin,
 	enum rhs_kind *kind_out, struct buf *text)
 {
-	struct forward fresh = { 0 };
-	const struct forward *f = errands.has_of_root ? &errands.of_root : &fresh;
 	const struct forward_leaf *leaf;
-	enum alias_status status = ALIAS_NONE;
+	struct forward f;
+	enum alias_status status;
 
-	if (!errands.has_of_root &&
-		forward_read(w->config, &w->forward_user, o->extension, &fresh) == FORWARD_DEFER)
-		status = ALIAS_BROKEN;
-	leaf = forward_find(f, origin);
+	if (root_forward_is_read())
+		return find_in_roots_forward(o, kind_out, text);
+	status = forward_read(w->config, &w->forward_user, o->extension, &f) == FORWARD_DEFER ? ALIAS_BROKEN
+											      : ALIAS_NONE;
+	leaf = forward_find(&f, origin);
 	if (leaf) {
 		*kind_out = leaf->item;
 		buf_append(text, leaf->text);
 		status = ALIAS_FOUND;
 	}
-	forward_free(&fresh);
+	forward_free(&f);
 	return status;
 }
 
@@ -172,7 +188,7 @@ static void deliver_command(struct errand *e)
 		.content = buf_slice(&r->job->content),
 		.queue_id = r->job->queue_id };
 	struct command_start start = { .line = buf_cstr(&e->text),
-		.directory = origin_user(r->origin).len && !errands.has_of_root ? e->w->user.home : "/",
+		.directory = origin_user(r->origin).len && !root_forward_is_read() ? e->w->user.home : "/",
 		.timeout_s = e->w->config->local_command_timeout };
 
 	if (!has_text(e, MBOX_STYLE_COMMAND))
@@ -322,6 +338,7 @@ static void begin(struct worker *w, struct worker_rcpt *r)
 	e->text = BUF_INIT(LIMIT_ALIAS_LINE);
 	e->strings = ARENA_INIT(ENVIRONMENT_MAX);
 	errands.n_running++;
+	errands.n_begun++;
 	switch (find_item(w, r->origin, &kind, &e->text)) {
 	case ALIAS_FOUND: deliver(e, kind); return;
 	case ALIAS_NONE: route_anew(e); return;
@@ -364,9 +381,13 @@ void errand_before_drop(struct worker *w, struct slice list)
 			errands.list_path = slice_dup(buf_slice(&path));
 		alias_files_deinit(&errands.aliases);
 	} else if (w->user.uid == 0 && w->config->paths.sandbox[0] == '\0') {
-		errands.has_of_root = true;
-		(void)forward_read(w->config, &w->forward_user, SLICE_EMPTY, &errands.of_root);
+		root_forward_read(w->config, &w->forward_user);
 	}
+}
+
+bool errand_is_brief(const struct worker *w)
+{
+	return w->branch == BRANCH_LIST || root_forward_is_read();
 }
 
 bool errand_list_owner(uid_t *uid_out)

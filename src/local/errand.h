@@ -16,6 +16,8 @@
 /* After the worker has found its user and before it gives up its rights: what cannot be read later is read
  * now. list: the reference of the list that this process reads, or empty. */
 void errand_before_drop(struct worker *w, struct slice list);
+/* What it has read before may change: it is not to be kept when it has nothing to do. */
+bool errand_is_brief(const struct worker *w);
 /* The owner of that list, to become; false: there is no such list now, and its jobs will hear why. */
 MUST_USE bool errand_list_owner(uid_t *uid_out);
 /* Starts what can be started now. */

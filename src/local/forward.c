@@ -205,20 +205,24 @@ static enum forward_outcome read_file(const struct config *c, struct forward_use
 	return out->n_leaves ? FORWARD_LEAVES : FORWARD_NONE;
 }
 
-/* An extension is what a sender wrote: none of it can lead to another directory. */
+void forward_name_extension(struct slice extension, char *out)
+{
+	for (size_t i = 0; i < extension.len; i++) {
+		char c = extension.at[i];
+		bool is_harmless = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || slice_find(SLICE("_=.,:@%+-"), c) < 9;
+		out[i] = is_harmless ? c : '_';
+	}
+	out[extension.len] = '\0';
+}
+
 static bool name_source(const struct forward_user *u, struct slice extension, struct source *out)
 {
 	int n = snprintf(out->path, sizeof(out->path), "%s/.forward%s", u->home, extension.len ? "+" : "");
 
 	if (u->home[0] != '/' || n < 0 || (size_t)n + extension.len >= sizeof(out->path))
 		return false;
-	for (size_t i = 0; i < extension.len; i++) {
-		char c = extension.at[i];
-		bool is_harmless = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			(c >= '0' && c <= '9') || slice_find(SLICE("_=.,:@%+-"), c) < 9;
-		out->path[(size_t)n + i] = is_harmless ? c : '_';
-	}
-	out->path[(size_t)n + extension.len] = '\0';
+	forward_name_extension(extension, out->path + n);
 	out->extension = extension;
 	return true;
 }

@@ -48,6 +48,9 @@ enum forward_outcome forward_read(
 	const struct config *c, struct forward_user *u, struct slice extension, struct forward *out);
 /* The leaf with that origin, or NULL: it was taken out meanwhile. */
 const struct forward_leaf *forward_find(const struct forward *f, struct slice origin);
+/* As it stands in the file's name: what could lead to another directory is '_'. out has room for its length
+ * and a NUL. */
+void forward_name_extension(struct slice extension, char *out);
 /* What stands behind the delimiter of the address's local part; empty: nothing. Looks into address. */
 struct slice forward_extension(const struct config *c, struct slice address);
 void forward_free(struct forward *f);

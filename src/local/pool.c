@@ -37,6 +37,7 @@ struct pool_worker {
 	struct channel *channel;   /* NULL: no process */
 	uint64_t number;	   /* of the process in the nursery */
 	struct list waiting, sent; /* struct part */
+	bool is_brief;		   /* ends when it has nothing to do */
 	bool is_busy;		   /* counted in pool.n_busy: it has something in sent */
 	size_t n_sent_ever, n_log_lines;
 	uint64_t since_ms; /* last sign of life, or since when it is idle */
@@ -353,8 +354,7 @@ static void settle_running(struct pool_worker *w)
 	set_busy(w, !list_empty(&w->sent));
 	if (w->is_busy || list_linked(&w->in_resting))
 		set_idle(w, false);
-	else if (pool.idle_ms == 0 || w->branch == BRANCH_LIST || must_make_room(w) ||
-		!list_empty(&pool.want_place))
+	else if (pool.idle_ms == 0 || w->is_brief || must_make_room(w) || !list_empty(&pool.want_place))
 		let_go(w);
 	else if (!list_linked(&w->in_state))
 		set_idle(w, true);
@@ -421,6 +421,7 @@ static void on_ready(struct channel *ch, const union msg_any *m, int *fd)
 	if (w->state != WORKER_STARTS)
 		return;
 	w->state = WORKER_RUNS;
+	w->is_brief = m->WORKER_READY.is_brief;
 	w->since_ms = clock_mono_ms();
 	mark(w);
 	switch ((enum user_outcome)m->WORKER_READY.outcome) {

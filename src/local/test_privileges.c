@@ -333,6 +333,70 @@ static void roots_commands_are_not_roots(void **state)
 	rig_deinit(&rig);
 }
 
+static void write_roots_file(struct rig *rig, const char *name, const char *words)
+{
+	char path[64], text[200];
+
+	(void)snprintf(path, sizeof(path), "home/root/%s", name);
+	(void)snprintf(text, sizeof(text), "\"|echo %s; exit 1\"\n", words);
+	rig_write(rig, path, slice_of(text));
+}
+
+/* What the command of root+extension says. */
+static const char *run_roots(struct rig *rig, uint64_t job, const char *extension)
+{
+	struct rig_mail mail = { .job = job,
+		.queue_id = job,
+		.users = { "root" },
+		.extension = extension,
+		.content = SLICE("Subject: x\n\n") };
+	char origin[200];
+
+	rig_give(rig, &mail);
+	rig_wait_done(rig, rig->n_done + 1);
+	assert_int_equal(rig_answer(rig, job, 0)->outcome, JOB_FORWARDED);
+	(void)snprintf(origin, sizeof(origin), "%s", rig_answer(rig, job, 0)->origin);
+	mail.job = mail.queue_id = job + 1;
+	mail.kind = LEAF_COMMAND;
+	mail.origin = origin;
+	rig_give(rig, &mail);
+	rig_wait_done(rig, rig->n_done + 1);
+	assert_int_equal(rig_answer(rig, job + 1, 0)->outcome, JOB_FAILED);
+	return rig_answer(rig, job + 1, 0)->reason;
+}
+
+static void roots_extensions_have_their_own_commands(void **state)
+{
+	static const struct {
+		const char *extension, *want;
+	} rows[] = {
+		{ NULL, "output: plain" },
+		{ "list", "output: list" },
+		{ "a$b", "output: odd" },
+		{ "other", "output: plain" },
+	};
+	auto_buf struct buf users = BUF_INIT(1000);
+	struct rig rig;
+	uint64_t job = 1;
+
+	(void)state;
+	ONLY_ROOT;
+	start(&rig, "command_user = u2\n");
+	assert_int_equal(mkdir(rig_path(&rig, "home/root"), 0700), 0);
+	buf_printf(&users, "root:x:0:0::%s/home/root:/bin/sh\nu2:x:%u:%u::/nowhere:/bin/sh\n", rig.dir,
+		FIRST_UID + 2, FIRST_UID + 2);
+	rig_write(&rig, "etc/users", buf_slice(&users));
+	write_roots_file(&rig, ".forward", "plain");
+	write_roots_file(&rig, ".forward+list", "list");
+	write_roots_file(&rig, ".forward+a_b", "odd");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++, job += 2)
+		assert_non_null(strstr(run_roots(&rig, job, rows[i].extension), rows[i].want));
+	write_roots_file(&rig, ".forward+list", "edited"); /* and read anew */
+	assert_non_null(strstr(run_roots(&rig, job, "list"), "output: edited"));
+	assert_int_equal(rig_stop(&rig), 0);
+	rig_deinit(&rig);
+}
+
 static void commands_never_run_as_root(void **state)
 {
 	struct rig rig;
@@ -364,6 +428,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refuses_what_is_not_the_users),
 		cmocka_unit_test(a_command_is_its_user_and_may_use_setgid_programs),
 		cmocka_unit_test(roots_commands_are_not_roots),
+		cmocka_unit_test(roots_extensions_have_their_own_commands),
 		cmocka_unit_test(commands_never_run_as_root),
 	};
 	int status = rig_main(argc, argv);

@@ -326,8 +326,12 @@ void rig_give(struct rig *rig, const struct rig_mail *mail)
 		.protocol = SLICE("ESMTP"), .login = SLICE("someone"));
 	for (uint32_t i = 0; i < n; i++) {
 		char address[100], trail[100];
-		(void)snprintf(address, sizeof(address), "%s@localhost", mail->users[i]);
-		(void)snprintf(trail, sizeof(trail), "%s@localhost.localdomain", mail->users[i]);
+		const char *delimiter = mail->extension ? "+" : "";
+		const char *extension = mail->extension ? mail->extension : "";
+		(void)snprintf(
+			address, sizeof(address), "%s%s%s@localhost", mail->users[i], delimiter, extension);
+		(void)snprintf(trail, sizeof(trail), "%s%s%s@localhost.localdomain", mail->users[i],
+			delimiter, extension);
 		SEND(rig->queue, JOB_RCPT, .job = mail->job, .rcpt = i,
 			.kind = mail->kind ? mail->kind : LEAF_USER, .flags = (uint8_t)mail->flags,
 			.forward_path = slice_of(trail), .user = slice_of(mail->users[i]),

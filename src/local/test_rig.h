@@ -55,7 +55,8 @@ const char *rig_path(struct rig *rig, const char *path); /* in one of several st
 
 struct rig_mail {
 	uint64_t job, queue_id;
-	const char *users[8]; /* NULL-ended */
+	const char *users[8];  /* NULL-ended */
+	const char *extension; /* of their addresses; NULL: none */
 	unsigned flags;
 	uint8_t kind; /* 0: LEAF_USER */
 	const char *origin;

@@ -542,7 +542,7 @@ int worker_life_main(const struct worker_birth *birth)
 	log_set_sink(log_to_local, w);
 	r = be_born(w, birth);
 	if (r > 0)
-		SEND(w->local, WORKER_READY, .outcome = (uint8_t)r);
+		SEND(w->local, WORKER_READY, .outcome = (uint8_t)r, .is_brief = errand_is_brief(w));
 	if (r != USER_FOUND) {
 		channel_flush_blocking(w->local, 1000);
 		return r < 0;
