@@ -6,6 +6,7 @@
 #include "control/commands.h"
 #include "control/queue_command.h"
 #include "control/why.h"
+#include "ipc/queue_orders.h"
 #include "mail/header.h"
 #include "mail/queue_id.h"
 #include "mail/queue_json.h"
@@ -249,30 +250,19 @@ int queue_count(struct queue_command *q, uint64_t *n_out)
 
 /* ---- cat ---- */
 
-/* The content piece by piece to take(), until it says false. */
+/* The content piece by piece to take_piece(), until it says false. */
 static int read_content(
 	struct client *c, uint64_t id, bool (*take_piece)(void *user, struct slice piece), void *user)
 {
-	enum msg_type type;
-	union msg_any m;
+	auto_buf struct buf text = BUF_INIT(4096);
+	int status = EX_OK;
+	int r = queue_content_read(c, id, take_piece, user, &status, &text);
 
-	for (uint64_t offset = 0;; offset += m.QUEUE_CONTENT.chunk.len) {
-		int r = CLIENT_SEND(c, QUEUE_READ, .request = 2, .queue_id = id, .offset = offset);
-		int status;
-		if (r == 0)
-			r = client_flush(c);
-		status = r < 0 ? daemon_silent(r) : daemon_receive(c, &type, &m);
-		if (status != EX_OK)
-			return status;
-		if (type == MSG_REQUEST_DONE) {
-			complain("%s: %.*s", queue_id_format(id).at, SLICE_ARG(m.REQUEST_DONE.text));
-			return m.REQUEST_DONE.exit_code;
-		}
-		if (type != MSG_QUEUE_CONTENT)
-			return EX_PROTOCOL;
-		if (m.QUEUE_CONTENT.chunk.len == 0 || !take_piece(user, m.QUEUE_CONTENT.chunk))
-			return EX_OK;
-	}
+	if (r < 0)
+		return daemon_silent(r);
+	if (status != EX_OK)
+		complain("%s: %.*s", queue_id_format(id).at, SLICE_ARG(buf_slice(&text)));
+	return status;
 }
 
 static bool write_piece(void *user, struct slice piece)

@@ -98,6 +98,7 @@ enum queue_action {
 	QUEUE_ACT_DELETE,	  /* nobody is told */
 	QUEUE_ACT_EXPIRE,	  /* its next attempt is the last one */
 	QUEUE_ACT_EXPIRE_RELEASE, /* the same, held mail too */
+	QUEUE_ACT_GIVE_UP,	  /* returned now, without another attempt; held mail too */
 	QUEUE_ACT_MOVE_HOST,	  /* argument: next hop of all recipients from now on */
 	QUEUE_ACT_MOVE_ADDRESS,	  /* argument: the address that replaces all recipients */
 	QUEUE_ACT_COUNT

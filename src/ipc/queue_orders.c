@@ -74,3 +74,30 @@ int queue_order_all(struct client *c, const struct queue_order *o, int *exit_cod
 	buf_append(text_out, m.REQUEST_DONE.text);
 	return 0;
 }
+
+int queue_content_read(struct client *c, uint64_t id, bool (*take_piece)(void *user, struct slice piece),
+	void *user, int *exit_code_out, struct buf *text_out)
+{
+	enum msg_type type;
+	union msg_any m;
+
+	*exit_code_out = 0;
+	for (uint64_t offset = 0;; offset += m.QUEUE_CONTENT.chunk.len) {
+		int r = CLIENT_SEND(c, QUEUE_READ, .request = 2, .queue_id = id, .offset = offset);
+		if (r == 0)
+			r = client_flush(c);
+		if (r == 0)
+			r = client_receive(c, &type, &m);
+		if (r < 0)
+			return r;
+		if (type == MSG_REQUEST_DONE) {
+			*exit_code_out = m.REQUEST_DONE.exit_code;
+			buf_append(text_out, m.REQUEST_DONE.text);
+			return 0;
+		}
+		if (type != MSG_QUEUE_CONTENT)
+			return -EPROTO;
+		if (m.QUEUE_CONTENT.chunk.len == 0 || !take_piece(user, m.QUEUE_CONTENT.chunk))
+			return 0;
+	}
+}

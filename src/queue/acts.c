@@ -37,6 +37,7 @@ static const struct order {
 	[QUEUE_ACT_DELETE] = { "deleted" },
 	[QUEUE_ACT_EXPIRE] = { "expired", .set = MESSAGE_EXPIRE },
 	[QUEUE_ACT_EXPIRE_RELEASE] = { "expired", .set = MESSAGE_EXPIRE, .clear = SPOOL_FLAG_HELD },
+	[QUEUE_ACT_GIVE_UP] = { "returned", .set = MESSAGE_EXPIRE, .clear = SPOOL_FLAG_HELD },
 	[QUEUE_ACT_MOVE_HOST] = { "moved" },
 	[QUEUE_ACT_MOVE_ADDRESS] = { "moved" },
 };
@@ -164,11 +165,15 @@ static void on_flags_recorded(void *user, int result)
 {
 	struct act *a = user;
 	struct message *m = queue_find(a->id);
+	bool is_given_up;
 
 	if (m && result < 0)
 		flags_undo(a, m);
+	is_given_up = a->action == QUEUE_ACT_GIVE_UP && result == 0;
 	act_done(a, result);
-	if (m && !(m->flags & SPOOL_FLAG_HELD))
+	if (m && is_given_up && !m->is_deleted && !queue.is_stopping)
+		queue_give_up(m);
+	else if (m && !(m->flags & SPOOL_FLAG_HELD))
 		queue_kick(m, 0); /* released; or its hold failed */
 }
 
@@ -288,7 +293,7 @@ static void act_on(struct message *m, const struct ordered *o)
 		delete_mail(m, o);
 	else if (action == QUEUE_ACT_MOVE_HOST || action == QUEUE_ACT_MOVE_ADDRESS)
 		move(m, o);
-	else if (!is_so)
+	else if (!is_so || action == QUEUE_ACT_GIVE_UP)
 		set_flags(m, o);
 	else if (!o->walk) /* of many only those count that are changed */
 		answer(o, id, EX_OK, "");

@@ -109,20 +109,33 @@ static bool is_age_sure(const struct message *m, const struct recipient *r, uint
 	return !m->was_recovered || (was_tried_here && up_s >= 2 * queue.rp->config->queue_retry_min);
 }
 
+static void end(struct message *m, struct recipient *r, const char *status, struct slice reason)
+{
+	recipient_set_outcome(r, slice_of(status), reason, r->remote);
+	queue.n_bounced++;
+	report_log(m, r, "expired", "returned to sender");
+	r->waits_for = 0;
+	recipient_stage(m, r, STAGE_FAILED);
+}
+
 static void expire(struct message *m, struct recipient *r, const char *status)
 {
 	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
-
 	uint32_t attempts = attempts_of(r);
 	uint64_t age_s = message_age_s(m);
 
 	buf_printf(&reason, "gave up after %u attempt%s in %" PRIu64 " second%s: %.*s", attempts,
 		attempts == 1 ? "" : "s", age_s, age_s == 1 ? "" : "s", SLICE_ARG(r->reason));
-	recipient_set_outcome(r, slice_of(status), buf_slice(&reason), r->remote);
-	queue.n_bounced++;
-	report_log(m, r, "expired", "returned to sender");
-	r->waits_for = 0;
-	recipient_stage(m, r, STAGE_FAILED);
+	end(m, r, status, buf_slice(&reason));
+}
+
+void age_give_up(struct message *m, struct recipient *r)
+{
+	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
+
+	buf_printf(&reason, "returned by the administrator%s%.*s",
+		r->reason.len ? "; the last attempt: " : "", SLICE_ARG(r->reason));
+	end(m, r, "5.0.0", buf_slice(&reason));
 }
 
 bool age_expire(struct message *m, struct recipient *r, uint64_t before_us, enum lifetime which)

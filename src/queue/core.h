@@ -49,6 +49,8 @@ void queue_settle(struct message *m);
  * for are probed now. flush: 0: by this mail; else the time (us) at which the flush of many began that m is
  * one of: it has each destination probed once, however many turns of the loop it takes. */
 void queue_kick(struct message *m, uint64_t flush);
+/* Recipients that are not being delivered this moment are returned now, without another attempt. */
+void queue_give_up(struct message *m);
 /* The recipient waits for that destination: it does not any more. False: it does not wait for it. Follow with
  * queue_go_on(). */
 bool message_unpark(struct message *m, uint32_t rcpt, uint32_t destination);
@@ -82,6 +84,8 @@ enum lifetime {
 };
 /* Too old, and surely so: FAILED then. before_us: the attempt before the present one. */
 bool age_expire(struct message *m, struct recipient *r, uint64_t before_us, enum lifetime which);
+/* FAILED, however young: an administrator wants it back with its sender. */
+void age_give_up(struct message *m, struct recipient *r);
 /* When there is something to do for one that waits for its destination: microseconds from now. */
 uint64_t age_next_event_us(const struct message *m, const struct recipient_view *v);
 

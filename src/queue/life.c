@@ -166,6 +166,21 @@ void queue_kick(struct message *m, uint64_t flush)
 		heap_insert(fresh_of(m), &m->retry, ++turns.n_fresh);
 }
 
+void queue_give_up(struct message *m)
+{
+	router_forget(m);
+	scheduler_forget(m);
+	turn_cancel(m);
+	m->was_tried = true;
+	message_thaw(m);
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		struct recipient *r = &m->rcpts[i];
+		if (r->stage == STAGE_NEW || r->stage == STAGE_WAITING)
+			age_give_up(m, r);
+	}
+	queue_settle(m);
+}
+
 static bool waits_for(const struct message *m, uint32_t rcpt, uint32_t destination)
 {
 	struct recipient_cursor c = message_cursor(m);

@@ -9,6 +9,7 @@
 #include "ipc/client.h"
 #include "mail/date.h"
 #include "mail/header.h"
+#include "mail/queue_filter.h"
 #include "mail/queue_id.h"
 #include "mail/queue_json.h"
 #include "sendmail/program.h"
@@ -19,8 +20,12 @@
 #include <sysexits.h>
 
 struct listing {
+	enum mailq_form form;
 	uint64_t n_mails, bytes;
-	bool as_json;
+	uint64_t *ids; /* of messages that were named; none: all that the filter lets through */
+	size_t n_ids;
+	struct buf filter;
+	int status; /* of a message that was named and is not there */
 	struct buf line;
 	struct json json;
 	struct buf shown;  /* what is printed, made safe for a terminal */
@@ -83,14 +88,16 @@ static void json_mail_end(struct listing *l)
 
 static int print_end(struct listing *l)
 {
-	if (l->as_json)
+	if (l->form == MAILQ_JSON)
 		json_mail_end(l);
-	else if (l->n_mails == 0)
+	else if (l->form == MAILQ_COUNT)
+		(void)printf("%" PRIu64 "\n", l->n_mails);
+	else if (l->n_mails == 0 && l->status == EX_OK)
 		(void)puts("Mail queue is empty");
-	else
-		(void)printf("-- %" PRIu64 " Kbytes in %" PRIu64 " Request%s.\n", l->bytes / 1024, l->n_mails,
-			l->n_mails == 1 ? "" : "s");
-	return fflush(stdout) == 0 && !ferror(stdout) ? EX_OK : EX_IOERR;
+	else if (l->n_mails)
+		(void)printf("\n-- %" PRIu64 " Kbytes in %" PRIu64 " Request%s.\n", l->bytes / 1024,
+			l->n_mails, l->n_mails == 1 ? "" : "s");
+	return fflush(stdout) == 0 && !ferror(stdout) ? l->status : EX_IOERR;
 }
 
 struct mail {
@@ -106,7 +113,11 @@ static void list_mail(struct listing *l, const struct mail *m)
 {
 	char mark = m->state == QUEUE_MAIL_WAITING && m->is_expiring ? '#' : m->state;
 
-	if (!l->as_json) {
+	if (l->form == MAILQ_COUNT) {
+		l->n_mails++;
+		return;
+	}
+	if (l->form == MAILQ_TABLE) {
 		if (l->n_mails)
 			(void)putchar('\n');
 		print_mail(l, queue_id_format(m->id).at, mark, m->size, m->arrival_s, m->sender);
@@ -126,10 +137,10 @@ static void list_mail(struct listing *l, const struct mail *m)
 static void list_recipient(struct listing *l, struct slice address, struct slice original,
 	struct slice reason, uint32_t attempts)
 {
-	if (!l->as_json) {
+	if (l->form == MAILQ_TABLE)
 		print_recipient(l, address, reason);
+	if (l->form != MAILQ_JSON)
 		return;
-	}
 	queue_json_rcpt(&l->json,
 		&(struct queue_json_rcpt){
 			.address = address, .original = original, .reason = reason, .attempts = attempts });
@@ -138,43 +149,98 @@ static void list_recipient(struct listing *l, struct slice address, struct slice
 
 /* ---- from the daemon ---- */
 
-/* 0, or negative errno; -EACCES when the daemon says no, with c->refusal. */
-static int list_from_daemon(struct client *c, struct listing *l)
+static void take_answer(struct listing *l, enum msg_type type, const union msg_any *m)
 {
+	if (type == MSG_QUEUE_GROUP)
+		l->n_mails = m->QUEUE_GROUP.n_mails;
+	else if (type == MSG_QUEUE_MAIL)
+		list_mail(l,
+			&(struct mail){ .id = m->QUEUE_MAIL.queue_id,
+				.state = (char)m->QUEUE_MAIL.state,
+				.is_expiring = m->QUEUE_MAIL.is_expiring,
+				.size = m->QUEUE_MAIL.size,
+				.arrival_s = (int64_t)m->QUEUE_MAIL.arrival_s,
+				.sender = m->QUEUE_MAIL.reverse_path });
+	else if (type == MSG_QUEUE_RCPT)
+		list_recipient(l, m->QUEUE_RCPT.forward_path, m->QUEUE_RCPT.original, m->QUEUE_RCPT.reason,
+			m->QUEUE_RCPT.attempts);
+}
+
+/* One message, or (id 0) all that is chosen. 0, or negative errno; -EACCES when the daemon says no, with
+ * c->refusal. */
+static int list_one(struct client *c, struct listing *l, uint64_t id)
+{
+	bool is_count = l->form == MAILQ_COUNT;
 	enum msg_type type;
 	union msg_any m;
-	int r = CLIENT_SEND(c, QUEUE_LIST, .request = 1, .view = QUEUE_VIEW_MAILS);
+	int r = CLIENT_SEND(c, QUEUE_LIST, .request = 1,
+		.view = is_count ? QUEUE_VIEW_GROUPS : QUEUE_VIEW_MAILS, .by = is_count ? QUEUE_BY_ALL : 0,
+		.queue_id = id, .filter = buf_slice(&l->filter));
 
 	if (r == 0)
 		r = client_flush(c);
-	while (r == 0 && (r = client_receive(c, &type, &m)) == 0 && type != MSG_REQUEST_DONE) {
-		if (type == MSG_QUEUE_MAIL)
-			list_mail(l,
-				&(struct mail){ .id = m.QUEUE_MAIL.queue_id,
-					.state = (char)m.QUEUE_MAIL.state,
-					.is_expiring = m.QUEUE_MAIL.is_expiring,
-					.size = m.QUEUE_MAIL.size,
-					.arrival_s = (int64_t)m.QUEUE_MAIL.arrival_s,
-					.sender = m.QUEUE_MAIL.reverse_path });
-		else if (type == MSG_QUEUE_RCPT)
-			list_recipient(l, m.QUEUE_RCPT.forward_path, m.QUEUE_RCPT.original,
-				m.QUEUE_RCPT.reason, m.QUEUE_RCPT.attempts);
+	while (r == 0 && (r = client_receive(c, &type, &m)) == 0 && type != MSG_REQUEST_DONE)
+		take_answer(l, type, &m);
+	if (r < 0 || m.REQUEST_DONE.exit_code == EX_OK)
+		return r;
+	if (id && m.REQUEST_DONE.exit_code == EX_NOINPUT) {
+		program_complain("%s: %.*s", queue_id_format(id).at, SLICE_ARG(m.REQUEST_DONE.text));
+		l->status = EX_NOINPUT;
+		return 0;
 	}
-	if (r == 0 && m.REQUEST_DONE.exit_code) {
-		(void)snprintf(c->refusal, sizeof(c->refusal), "%.*s", SLICE_ARG(m.REQUEST_DONE.text));
-		r = -EACCES;
-	}
+	(void)snprintf(c->refusal, sizeof(c->refusal), "%.*s", SLICE_ARG(m.REQUEST_DONE.text));
+	return -EACCES;
+}
+
+static int list_from_daemon(struct client *c, struct listing *l)
+{
+	int r = 0;
+
+	if (l->n_ids == 0)
+		return list_one(c, l, 0);
+	for (size_t i = 0; r == 0 && i < l->n_ids; i++)
+		r = list_one(c, l, l->ids[i]);
 	return r;
 }
 
 /* ---- from a spool that nobody has open ---- */
+
+/* Whether it is one of those that were named. */
+static bool is_named(struct listing *l, uint64_t id)
+{
+	bool is_one = l->n_ids == 0;
+
+	for (size_t i = 0; i < l->n_ids; i++) {
+		is_one |= l->ids[i] == id;
+		if (l->ids[i] == id)
+			l->ids[i] = 0; /* those that are left were not found */
+	}
+	return is_one;
+}
+
+static bool filter_wants(const struct queue_filter *f, const struct spool_envelope *env,
+	const struct spool_recipient *rcpts, size_t n_rcpts)
+{
+	bool wants = !queue_filter_by_rcpt(f);
+
+	for (size_t i = 0; !wants && i < n_rcpts; i++)
+		wants = !spool_rcpt_state_is_final(rcpts[i].progress.state) &&
+			queue_filter_wants_rcpt(
+				f, rcpts[i].forward_path, rcpts[i].progress.status, rcpts[i].progress.reason);
+	return wants && queue_filter_wants_mail(f, env->reverse_path, QUEUE_MAIL_WAITING, 0);
+}
 
 static void on_message(
 	void *user, const struct spool_envelope *env, const struct spool_recipient *rcpts, size_t n_rcpts)
 {
 	struct listing *l = user;
 	enum queue_mail_state state = env->flags & SPOOL_FLAG_HELD ? QUEUE_MAIL_HELD : QUEUE_MAIL_WAITING;
+	struct queue_filter filter;
+	const char *wrong = NULL;
 
+	if (!is_named(l, env->id) || !queue_filter_parse(buf_slice(&l->filter), &filter, &wrong) ||
+		!filter_wants(&filter, env, rcpts, n_rcpts))
+		return;
 	list_mail(l,
 		&(struct mail){ .id = env->id,
 			.state = (char)state,
@@ -199,8 +265,12 @@ static void on_dropped(void *user, const char *name)
 	struct stat st;
 	char sender[64];
 
-	if (d->l->as_json || fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (d->l->form == MAILQ_JSON || fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return; /* it has no queue id yet */
+	if (d->l->form == MAILQ_COUNT) {
+		d->l->n_mails++;
+		return;
+	}
 	(void)snprintf(sender, sizeof(sender), "(uid %u, left for the daemon's start)", (unsigned)st.st_uid);
 	if (d->l->n_mails)
 		(void)putchar('\n');
@@ -231,7 +301,13 @@ static int list_offline(const struct config *config, struct listing *l)
 		program_complain("postriderd is not running; %s: %s", config->paths.spool_dir, strerror(-r));
 		return EX_UNAVAILABLE;
 	}
-	drop.dir = drop_open(config->paths.drop_dir);
+	for (size_t i = 0; i < l->n_ids; i++)
+		if (l->ids[i]) {
+			program_complain("%s: no such mail in the queue", queue_id_format(l->ids[i]).at);
+			l->status = EX_NOINPUT;
+		}
+	/* What waits there has neither an id nor a place in a choice yet. */
+	drop.dir = l->n_ids || l->filter.len ? -1 : drop_open(config->paths.drop_dir);
 	if (drop.dir >= 0) {
 		r = drop_list(drop.dir, on_dropped, &drop);
 		(void)close(drop.dir);
@@ -240,51 +316,52 @@ static int list_offline(const struct config *config, struct listing *l)
 	return r < 0 ? EX_UNAVAILABLE : EX_OK;
 }
 
-/* What keeps us from the daemon, for each error of client_open() and client_receive(). */
-static int complain_of_daemon(const struct client *c, int error)
+/* The messages that the command line names. */
+static void take_ids(struct listing *l, const struct sendmail_options *o)
 {
-	switch (error) {
-	case -EACCES:
-		if (!*c->refusal) /* the socket itself */
-			break;
-		program_complain("postriderd: %s", c->refusal);
-		return EX_NOPERM;
-	case -ETIMEDOUT: program_complain("postriderd runs but does not answer"); return EX_TEMPFAIL;
-	case -EPROTO:
-		program_complain("postriderd is of another version than this program; restart it");
-		return EX_PROTOCOL;
-	case -ECONNRESET:
-	case -EPIPE: program_complain("postriderd ended the conversation"); return EX_TEMPFAIL;
-	default: break;
-	}
-	program_complain("postriderd cannot be asked: %s", strerror(-error));
-	return EX_TEMPFAIL;
+	size_t n = 0;
+
+	l->ids = mem_new_array((size_t)o->n_words + 1, sizeof(*l->ids));
+	for (int i = 0; i < o->n_words; i++)
+		n += queue_id_parse(slice_of(o->words[i]), &l->ids[n]);
+	if (o->choice == CHOICE_ID)
+		n += queue_id_parse(slice_of(o->choice_value), &l->ids[n]);
+	l->n_ids = n;
 }
 
-int mailq_run(const struct config *config, bool as_json)
+static int list_from_any(const struct config *config, struct listing *l)
 {
-	struct listing l = { .as_json = as_json,
+	struct client c;
+	int status = EX_OK, r = client_open(&c, config->paths.control_socket);
+
+	if (r == 0) {
+		r = list_from_daemon(&c, l);
+		status = r < 0 ? program_complain_of_daemon(&c, r) : EX_OK;
+		client_close(&c);
+	} else if (r == -ENOENT || r == -ECONNREFUSED) {
+		status = list_offline(config, l);
+	} else {
+		status = program_complain_of_daemon(&c, r);
+	}
+	return status;
+}
+
+int mailq_run(const struct config *config, enum mailq_form form, const struct sendmail_options *o)
+{
+	struct listing l = { .form = form,
+		.filter = choice_filter(o),
 		.shown = BUF_INIT(LIMIT_FRAME),
 		.reason = BUF_INIT(2 * LIMIT_REASON),
 		.line = BUF_INIT(LIMIT_FRAME) };
-	struct client c;
-	int status = EX_OK;
-	int r = client_open(&c, config->paths.control_socket);
+	int status;
 
 	l.json = JSON_INIT(&l.line);
-	if (r == 0) {
-		r = list_from_daemon(&c, &l);
-		status = r < 0 ? complain_of_daemon(&c, r) : EX_OK;
-		client_close(&c);
-	} else if (r == -ENOENT || r == -ECONNREFUSED) {
-		status = list_offline(config, &l);
-	} else {
-		status = complain_of_daemon(&c, r);
-	}
-	if (status == EX_OK && l.n_mails && !as_json)
-		(void)putchar('\n');
+	take_ids(&l, o);
+	status = list_from_any(config, &l);
 	if (status == EX_OK)
 		status = print_end(&l);
+	mem_free(l.ids);
+	buf_free(&l.filter);
 	buf_free(&l.shown);
 	buf_free(&l.reason);
 	buf_free(&l.line);

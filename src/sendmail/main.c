@@ -7,9 +7,7 @@
  */
 #include "base/log.h"
 #include "base/userdb.h"
-#include "ipc/client.h"
 #include "mail/header.h"
-#include "mail/queue_id.h"
 #include "sendmail/newaliases.h"
 #include "sendmail/options.h"
 #include "sendmail/program.h"
@@ -18,17 +16,15 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <syslog.h>
 #include <time.h>
 
-static const char usage[] =
-	"usage: sendmail [-ti] [-f sender] [-F name] [--] recipient ...   send the mail on standard input\n"
-	"       sendmail -bp | mailq                                    list the queue\n"
-	"       sendmail -q | -qI id | -qR domain | -qS sender          try queued mail now\n"
-	"       sendmail -bi | newaliases                               build the alias table\n"
-	"       sendmail -bs                                            SMTP on standard input\n"
-	"see sendmail(8) for all options\n";
-
-static const char *called_as = "sendmail";
+/* How complaints are made. */
+static struct {
+	const char *called_as;
+	const char *log_tag; /* the system log hears them too, under that name; NULL: it does not */
+	bool is_quiet;
+} complaints = { .called_as = "sendmail" };
 
 void program_complain(const char *fmt, ...)
 {
@@ -40,13 +36,18 @@ void program_complain(const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
 	va_end(args);
 	header_mask_text(slice_of(text), &safe); /* parts of a message may be in it */
-	(void)fprintf(stderr, "%s: %.*s\n", called_as, SLICE_ARG(buf_slice(&safe)));
+	if (!complaints.is_quiet)
+		(void)fprintf(stderr, "%s: %.*s\n", complaints.called_as, SLICE_ARG(buf_slice(&safe)));
+	if (complaints.log_tag) {
+		openlog(complaints.log_tag, LOG_PID, LOG_MAIL);
+		syslog(LOG_ERR, "%.*s", SLICE_ARG(buf_slice(&safe)));
+	}
 }
 
 bool program_sibling(const char *name, const struct config *config, char *path_out, size_t size)
 {
-	/* In a sandbox: beside this program, where a build puts the daemon, or the installed one. */
-	static const char *const places[] = { "", "/../supervisor", NULL };
+	/* In a sandbox: beside this program, where a build puts it, or the installed one. */
+	static const char *const places[] = { "", "/../supervisor", "/../control", NULL };
 	char self[PATH_MAX];
 	ssize_t n = *config->paths.sandbox ? readlink("/proc/self/exe", self, sizeof(self) - 1) : 0;
 	int len;
@@ -75,6 +76,26 @@ bool program_is_set_up(const struct config *config)
 		program_complain(
 			"Postrider is not set up on this host; `postrider setup` does that, as root");
 	return false;
+}
+
+int program_complain_of_daemon(const struct client *c, int error)
+{
+	switch (error) {
+	case -EACCES:
+		if (!*c->refusal) /* the socket itself */
+			break;
+		program_complain("postriderd: %s", c->refusal);
+		return EX_NOPERM;
+	case -ETIMEDOUT: program_complain("postriderd runs but does not answer"); return EX_TEMPFAIL;
+	case -EPROTO:
+		program_complain("postriderd is of another version than this program; restart it");
+		return EX_PROTOCOL;
+	case -ECONNRESET:
+	case -EPIPE: program_complain("postriderd ended the conversation"); return EX_TEMPFAIL;
+	default: break;
+	}
+	program_complain("postriderd cannot be asked: %s", strerror(-error));
+	return EX_TEMPFAIL;
 }
 
 const char *program_login(const struct config *config)
@@ -106,51 +127,6 @@ static bool hold_standard_descriptors(void)
 	return true;
 }
 
-int flush_run(const struct config *config, const struct sendmail_options *o)
-{
-	static const char *const filters[] = {
-		[FLUSH_ALL] = NULL,
-		[FLUSH_ID] = NULL,
-		[FLUSH_DOMAIN] = "domain",
-		[FLUSH_SENDER] = "from",
-	};
-	auto_buf struct buf filter = BUF_INIT(4096);
-	uint64_t id = 0;
-	struct client c;
-	enum msg_type type;
-	union msg_any m;
-	int status = EX_OK;
-	int r;
-
-	if (o->flush == FLUSH_ID && !queue_id_parse(slice_of(o->flush_what), &id)) {
-		program_complain("%s: no such mail in the queue", o->flush_what);
-		return EX_NOINPUT;
-	}
-	r = client_open(&c, config->paths.control_socket);
-	if (r < 0) {
-		if (program_is_set_up(config))
-			program_complain("postriderd is not running; mail is tried when it starts");
-		return EX_UNAVAILABLE;
-	}
-	if (filters[o->flush])
-		buf_printf(&filter, "%s=%s\n", filters[o->flush], o->flush_what);
-	r = CLIENT_SEND(&c, QUEUE_ACT, .request = 1, .action = QUEUE_ACT_FLUSH, .is_quiet = 1, .queue_id = id,
-		.filter = buf_slice(&filter));
-	if (r == 0)
-		r = client_flush(&c);
-	if (r == 0)
-		r = client_receive(&c, &type, &m);
-	if (r < 0 || type != MSG_REQUEST_DONE) {
-		program_complain("postriderd did not answer");
-		status = EX_TEMPFAIL;
-	} else if (m.REQUEST_DONE.exit_code) {
-		program_complain("%.*s", SLICE_ARG(m.REQUEST_DONE.text));
-		status = m.REQUEST_DONE.exit_code;
-	}
-	client_close(&c);
-	return status;
-}
-
 static int daemon_run(const struct config *config, bool background)
 {
 	char path[PATH_MAX], sandbox[PATH_MAX + 16];
@@ -171,19 +147,56 @@ static int daemon_run(const struct config *config, bool background)
 	return EX_OSERR;
 }
 
+/* What needs neither a configuration nor anything else. */
+static int tell(const struct sendmail_options *o)
+{
+	if (o->mode == MODE_HELP)
+		help_print(complaints.called_as);
+	else
+		(void)puts("Postrider " POSTRIDER_VERSION);
+	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
 static int run(struct config *config, const struct paths *paths, const struct sendmail_options *o)
 {
 	switch (o->mode) {
 	case MODE_SEND: return send_run(config, o);
-	case MODE_SMTP: return smtp_run(config);
-	case MODE_LIST: return mailq_run(config, false);
+	case MODE_SMTP:
+	case MODE_BATCH: return smtp_run(config, o);
+	case MODE_LIST: return mailq_run(config, MAILQ_TABLE, o);
+	case MODE_COUNT: return mailq_run(config, MAILQ_COUNT, o);
+	case MODE_SETTINGS: return settings_run(config, o);
 	case MODE_ALIASES: return newaliases_run(paths, o->is_verbose, o->alias_file);
 	case MODE_FLUSH: return flush_run(config, o);
+	case MODE_EXIM: return exim_run(config, o);
 	case MODE_DAEMON: return daemon_run(config, true);
 	case MODE_FOREGROUND: return daemon_run(config, false);
-	case MODE_VERSION: return puts("Postrider " POSTRIDER_VERSION) < 0 ? EX_IOERR : EX_OK;
+	case MODE_VERSION:
+	case MODE_HELP: return tell(o);
 	}
 	return EX_SOFTWARE;
+}
+
+static int run_configured(struct paths *paths, const struct sendmail_options *o)
+{
+	struct config *config;
+	int status;
+
+	if (o->config_file && getuid() != 0) {
+		program_complain("-C %s: only root may choose the configuration", o->config_file);
+		return EX_NOPERM;
+	}
+	if (o->config_file)
+		(void)snprintf(paths->config_file, sizeof(paths->config_file), "%s", o->config_file);
+	config = config_load_or_default(paths); /* mail must get away */
+	status = run(config, paths, o);
+	config_free(&config);
+	return status;
+}
+
+static bool is_called(const char *name)
+{
+	return strcmp(complaints.called_as, name) == 0;
 }
 
 int main(int argc, char **argv)
@@ -196,32 +209,27 @@ int main(int argc, char **argv)
 
 	if (!hold_standard_descriptors() || argc < 1)
 		return EX_OSERR;
-	called_as = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	complaints.called_as = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	(void)signal(SIGPIPE, SIG_IGN);
 	umask(077);
 	tzset();
 	if (!paths_init_from_environment(&paths))
 		return EX_CONFIG;
-	if (strcmp(called_as, "postqueue") == 0 || strcmp(called_as, "postsuper") == 0) {
+	if (is_called("postqueue") || is_called("postsuper")) {
 		config = config_load_or_default(&paths);
-		status = strcmp(called_as, "postqueue") == 0 ? postqueue_run(config, argc, argv)
-							     : postsuper_run(config, argc, argv);
+		status = is_called("postqueue") ? postqueue_run(config, argc, argv)
+						: postsuper_run(config, argc, argv);
 		config_free(&config);
 		return status;
 	}
 	if (!options_parse(argv[0], argc, argv, &o, complaint)) {
 		program_complain("%s", complaint);
-		(void)fputs(usage, stderr);
+		help_usage(complaints.called_as);
 		return EX_USAGE;
 	}
-	if (o.config_file && getuid() != 0) {
-		program_complain("-C %s: only root may choose the configuration", o.config_file);
-		return EX_NOPERM;
-	}
-	if (o.config_file)
-		(void)snprintf(paths.config_file, sizeof(paths.config_file), "%s", o.config_file);
-	config = config_load_or_default(&paths); /* mail must get away */
-	status = run(config, &paths, &o);
-	config_free(&config);
-	return status;
+	if (o.mode == MODE_HELP || o.mode == MODE_VERSION)
+		return tell(&o);
+	complaints.is_quiet = o.is_quiet;
+	complaints.log_tag = *paths.sandbox ? NULL : o.log_tag; /* a sandbox leaves the host alone */
+	return run_configured(&paths, &o);
 }

@@ -34,16 +34,16 @@ int postqueue_run(const struct config *config, int argc, char **argv)
 		if (letter == '?' || mode)
 			return queue_usage();
 		mode = (char)letter;
-		o.flush_what = optarg;
+		o.choice_value = optarg;
 	}
 	if (optind < argc)
 		return queue_usage();
 	switch (mode) {
-	case 'p': return mailq_run(config, false);
-	case 'j': return mailq_run(config, true);
-	case 'f': o.flush = FLUSH_ALL; break;
-	case 'i': o.flush = FLUSH_ID; break;
-	case 's': o.flush = FLUSH_DOMAIN; break;
+	case 'p': return mailq_run(config, MAILQ_TABLE, &o);
+	case 'j': return mailq_run(config, MAILQ_JSON, &o);
+	case 'f': o.choice = CHOICE_ALL; break;
+	case 'i': o.choice = CHOICE_ID; break;
+	case 's': o.choice = CHOICE_DOMAIN; break;
 	default: return queue_usage();
 	}
 	return flush_run(config, &o);

@@ -108,8 +108,8 @@ static int take_arguments(struct submission *s, const struct sendmail_options *o
 {
 	bool is_good = true;
 
-	for (int i = 0; i < o->n_addresses; i++)
-		is_good &= take_argument(s, o->addresses[i], o->after_dashes);
+	for (int i = 0; i < o->n_words; i++)
+		is_good &= take_argument(s, o->words[i], o->after_dashes);
 	return is_good ? EX_OK : EX_DATAERR;
 }
 
@@ -234,7 +234,7 @@ int send_run(const struct config *config, const struct sendmail_options *o)
 	struct submission s;
 	int status;
 
-	if (o->n_addresses == 0 && !o->from_header) {
+	if (o->n_words == 0 && !o->from_header) {
 		program_complain("no recipient: name one, or use -t to take them from the header");
 		return EX_USAGE;
 	}
@@ -247,7 +247,7 @@ int send_run(const struct config *config, const struct sendmail_options *o)
 	if (status == EX_OK)
 		status = compose(&s, o, &text, &header);
 	if (status == EX_OK && s.n_rcpts == 0) {
-		program_complain("no recipient in \"%s\"", o->addresses[0]);
+		program_complain("no recipient in \"%s\"", o->words[0]);
 		status = EX_USAGE;
 	}
 	if (status == EX_OK && s.n_rcpts > LIMIT_EXPANSION) {

@@ -258,7 +258,7 @@ static void command(struct session *s, struct slice line)
 	fault(s, SMTP_FAULT_UNKNOWN_COMMAND);
 }
 
-int smtp_run(const struct config *config)
+int smtp_run(const struct config *config, const struct sendmail_options *o)
 {
 	auto_buf struct buf greeting = BUF_INIT(512);
 	struct session s = {
@@ -268,6 +268,7 @@ int smtp_run(const struct config *config)
 	};
 	struct slice line;
 
+	(void)o;
 	submission_init(&s.mail, config);
 	buf_printf(&greeting, "%s ESMTP Postrider", config->main_host_name);
 	reply_append(&s.out, 220, NULL, buf_slice(&greeting));

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """sendmail, mailq and postrider-drop as programs and people call them, by table; mostly in the sandbox."""
+import json
 import re
 
+import pytest
+
 from support.fake_smtp import FakeSmtp
-from support.system import free_port, wait_for
+from support.system import HOST_NAME, free_port, wait_for
 
 EMPTY = "Mail queue is empty\n"
 TERMINAL = "\x1b]0;evil\x07 \x1b[2J \udcff\x9b31m caf\u00e9"  # escapes, no UTF-8, a C1 control, and what is harmless
@@ -44,3 +47,136 @@ def test_drop_of_nothing_leaves_nothing(sandbox):
     done = sandbox.run("user1", ["postrider-drop"], check=False)
     assert done.returncode == 65 and "sendmail(8)" in done.stderr
     assert not list((sandbox.dir / "spool/drop").iterdir())
+
+
+# ---- the queue, by Exim's and Sendmail's names
+
+
+@pytest.fixture
+def deferring(postrider_with):
+    """Everything for elsewhere waits."""
+    return postrider_with({"relay.host": f"[127.0.0.1]:{free_port()}"})
+
+
+def queued(system, n=1):
+    """Ids of the mail in the queue, when it is n and all of it was tried."""
+    def ids():
+        rows = [json.loads(line) for line in system.run("root", ["postqueue", "-j"]).stdout.splitlines()]
+        tried = all("delay_reason" in rcpt for row in rows for rcpt in row["recipients"])
+        return len(rows) == n and tried and [row["queue_id"] for row in rows]
+    return wait_for(ids, f"{n} mails in the queue")
+
+
+def marks(system):
+    return {line[:15]: line[15] for line in system.mailq().splitlines() if re.match("[0-9A-F]{15}", line)}
+
+
+def test_exims_verbs(deferring):
+    for n in range(3):
+        deferring.sendmail("user1", f"u{n}@far.example", message=f"Subject: number {n}\nX-N: {n}\n\nbody {n}\n.From\n")
+    a, b, c = queued(deferring, 3)
+    assert deferring.sendmail("root", "-Mf", a, b).stdout == f"Message {a} is now frozen\nMessage {b} is now frozen\n"
+    assert marks(deferring) == {a: "!", b: "!", c: " "}
+    assert deferring.sendmail("root", "-Mt", a).stdout == f"Message {a} is no longer frozen\n"
+    queued(deferring, 3)
+    assert deferring.sendmail("root", "-M", b, c).stdout == ""  # thaws, too
+    queued(deferring, 3)
+    assert "!" not in marks(deferring).values()
+    header = deferring.sendmail("root", "-Mvh", b).stdout
+    assert header.startswith("Received: by ") and "\nSubject: number 1\nX-N: 1\n" in header and "body" not in header
+    assert deferring.sendmail("root", "-Mvb", b).stdout == "body 1\n.From\n"
+    assert re.search(r"deferred .*u2@far\.example", deferring.sendmail("root", "-Mvl", c).stdout)
+    assert deferring.sendmail("root", "-Mrm", a, c).stdout == f"Message {a} has been removed\nMessage {c} has been removed\n"
+    assert deferring.sendmail("root", "-Mg", b).stdout == f"Message {b} is returned to its sender\n"
+    [bounce] = deferring.wait_messages("user1")
+    text = " ".join(bounce.as_string().split())
+    assert "returned by the administrator; the last attempt: connect to" in text and "Subject: number 1" in text
+    wait_for(lambda: deferring.mailq() == EMPTY, "an empty queue")
+    assert len(deferring.messages("user1")) == 1
+
+
+def test_giving_up_what_is_held_and_was_never_tried(sandbox):
+    sandbox.configure({"queue.paused": "yes"})
+    sandbox.postrider("reload")
+    sandbox.sendmail("user1", "user2", "u@far.example", message="Subject: returned\n\n")
+    [ident] = marks(sandbox)
+    sandbox.sendmail("root", "-Mf", ident)
+    sandbox.sendmail("root", "-Mg", ident)
+    sandbox.configure()
+    sandbox.postrider("reload")
+    [bounce] = sandbox.wait_messages("user1")
+    assert bounce.as_string().count("returned by the administrator") >= 2
+    assert not sandbox.messages("user2")
+    wait_for(lambda: sandbox.mailq() == EMPTY, "an empty queue")
+
+
+@pytest.mark.parametrize("verb", ["-M", "-Mf", "-Mt", "-Mrm", "-Mg", "-Mvh", "-Mvb", "-Mvl"])
+def test_exims_verbs_and_mail_that_is_not_there(sandbox, verb):
+    done = sandbox.sendmail("root", verb, "010C5D6161923A1", check=False)
+    assert done.returncode == 66 and "010C5D6161923A1: " in done.stderr and done.stdout == ""
+
+
+def test_exims_verbs_are_the_administrators(host):
+    host.configure({"relay.host": f"[127.0.0.1]:{free_port()}"})
+    host.restart()
+    host.sendmail("user1", "u@far.example", message="Subject: mine\n\nsecret\n")
+    [ident] = queued(host)
+    for verb in ["-M", "-Mf", "-Mt", "-Mrm", "-Mg", "-Mvh", "-Mvb"]:
+        done = host.sendmail("user2", verb, ident, check=False)
+        assert done.returncode == 77 and "root" in done.stderr + done.stdout or "administrator" in done.stderr, verb
+        assert "secret" not in done.stdout
+    queued(host)
+    host.run("root", ["groupadd", "mailadmins"])
+    host.run("root", ["usermod", "-G", "mailadmins", "user2"])
+    host.configure({"relay.host": f"[127.0.0.1]:{free_port()}", "security.admin_group": "mailadmins"})
+    host.restart()
+    assert host.sendmail("user2", "-Mrm", ident).stdout == f"Message {ident} has been removed\n"
+
+
+def test_listing_and_counting_what_is_chosen(deferring):
+    assert deferring.sendmail("root", "-bpc").stdout == "0\n"
+    deferring.sendmail("user1", "-f", "one@here.example", "u@far.example")
+    deferring.sendmail("user1", "-f", "two@here.example", "v@near.example")
+    a, b = queued(deferring, 2)
+    assert deferring.sendmail("root", "-bpc").stdout == "2\n"
+    assert set(marks(deferring)) == {a, b}
+    for words, ident in [(["mailq", b], b), (["sendmail", "-bp", a], a), (["mailq", "-qRfar.example"], a),
+                         (["mailq", "-qStwo@here.example"], b), (["sendmail", "-bp", f"-qI{b}"], b)]:
+        shown = deferring.run("root", words).stdout
+        assert ident in shown and shown.endswith(" in 1 Request.\n") and shown.count("here.example") == 1, words
+    assert deferring.run("root", ["mailq", "-qRno.example"]).stdout == EMPTY
+    done = deferring.run("root", ["mailq", a, "010C5D6161923A1"], check=False)
+    assert done.returncode == 66 and a in done.stdout and "010C5D6161923A1: no such mail in the queue" in done.stderr
+    deferring.stop()  # the spool itself is asked
+    assert deferring.sendmail("root", "-bpc").stdout == "2\n"
+    assert "-- 0 Kbytes in 1 Request.\n" in deferring.run("root", ["mailq", b]).stdout
+    assert "two@here.example" in deferring.run("root", ["mailq", "-qRnear.example"]).stdout
+    done = deferring.run("root", ["mailq", "010C5D6161923A1"], check=False)
+    assert done.returncode == 66 and "010C5D6161923A1: no such mail in the queue" in done.stderr
+
+
+def test_settings(sandbox):
+    whole = sandbox.sendmail("user1", "-bP").stdout
+    assert f"main.host_name = {HOST_NAME}\n" in whole and whole.count("\n") > 50
+    assert sandbox.sendmail("user1", "-bP", "queue.retry_min", "main.node").stdout.splitlines() == [
+        "queue.retry_min = 3600s", "main.node = 1"]
+    done = sandbox.sendmail("user1", "-bP", "queue.retry", check=False)
+    assert done.returncode == 65 and "queue.retry: no such setting" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["sendmail", "-bV"], ["sendmail", "-d0.1"], ["sendmail", "-V"], ["sendmail", "--version"],
+                                   ["mailq", "--version"], ["sendmail", "-d0.1", "-bp", "-t"]])
+def test_version(sandbox, words):
+    sandbox.write(sandbox.config_file, "nonsense\n")  # is not even read
+    done = sandbox.run("user1", words)
+    assert re.fullmatch(r"Postrider \d+\.\d+\.\d+\n", done.stdout) and done.stderr == ""
+
+
+@pytest.mark.parametrize("name, told", [("sendmail", ["-odq", "-Mrm", "-qR", "sendmail(8)"]), ("mailq", ["mailq(1)", "!"]),
+                                        ("newaliases", ["newaliases(1)", "-oA"])])
+def test_help_and_unknown_options(sandbox, name, told):
+    done = sandbox.run("user1", [name, "--help"])
+    assert done.stdout.startswith(f"usage: {name} ") and all(word in done.stdout for word in told) and done.stderr == ""
+    done = sandbox.run("user1", [name, "-Z"], check=False)
+    assert done.returncode == 64 and done.stdout == ""
+    assert done.stderr.startswith(f"{name}: unknown option -Z\nusage: {name} ")
