@@ -60,7 +60,7 @@ static int stamp_of(int fd, struct folder_stamp *out)
 
 bool folder_is_as_read(const struct folder *f, int packed_fd)
 {
-	struct folder_stamp now;
+	struct folder_stamp now = { 0 };
 
 	return stamp_of(packed_fd, &now) == 0 && now.device == f->stamp.device &&
 		now.inode == f->stamp.inode && now.size == f->stamp.size &&
