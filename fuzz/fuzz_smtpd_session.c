@@ -12,8 +12,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void be_quiet(enum log_level level, struct slice line, void *user)
+static void be_quiet(enum log_level level, const char *program, struct slice line, void *user)
 {
+	(void)program;
 	(void)level, (void)line, (void)user;
 }
 

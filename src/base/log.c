@@ -4,9 +4,9 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-static void log_to_stderr(enum log_level level, struct slice line, void *user)
+static void log_to_stderr(enum log_level level, const char *program, struct slice line, void *user)
 {
-	(void)level, (void)user;
+	(void)level, (void)program, (void)user;
 	(void)fprintf(stderr, "%.*s\n", SLICE_ARG(line)); /* nowhere left to report it */
 }
 
@@ -48,19 +48,14 @@ static void log_escape(struct slice in, struct buf *out)
 	}
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+static void log_formatted(enum log_level level, const char *program, const char *fmt, va_list args)
 {
 	auto_buf struct buf text = BUF_INIT(LIMIT_LOG_LINE);
 	auto_buf struct buf clean = BUF_INIT(LIMIT_LOG_LINE * 4);
 	struct slice line;
-	va_list args;
 	bool has_control = false;
 
-	if (!log_wants(level))
-		return;
-	va_start(args, fmt);
 	buf_vprintf(&text, fmt, args);
-	va_end(args);
 	line = buf_ok(&text) ? buf_slice(&text) : SLICE("(a log line was too long)");
 	for (size_t i = 0; i < line.len && !has_control; i++)
 		has_control = is_control(line, i);
@@ -68,5 +63,27 @@ void log_line(enum log_level level, const char *fmt, ...)
 		log_escape(line, &clean);
 		line = buf_slice(&clean);
 	}
-	sink(level, line, sink_user);
+	sink(level, program, line, sink_user);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!log_wants(level))
+		return;
+	va_start(args, fmt);
+	log_formatted(level, NULL, fmt, args);
+	va_end(args);
+}
+
+void log_as(const char *program, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!log_wants(LOG_LEVEL_INFO))
+		return;
+	va_start(args, fmt);
+	log_formatted(LOG_LEVEL_INFO, program, fmt, args);
+	va_end(args);
 }

@@ -169,11 +169,13 @@ static void sums_like_everyone(void **state)
 }
 
 static char last_line[LIMIT_LOG_LINE * 4];
+static const char *last_program;
 static size_t n_lines;
 
-static void keep_line(enum log_level level, struct slice line, void *user)
+static void keep_line(enum log_level level, const char *program, struct slice line, void *user)
 {
 	(void)level;
+	last_program = program;
 	assert_ptr_equal(user, last_line);
 	(void)snprintf(last_line, sizeof(last_line), "%.*s", SLICE_ARG(line));
 	n_lines++;
@@ -187,6 +189,10 @@ static void logs_safely(void **state)
 	assert_string_equal(last_line, "to=<a\\x0d\\x0ab\\x7f\\x09>");
 	log_info("%s", "gr\xc3\xbc\xc3\x9f");
 	assert_string_equal(last_line, "gr\xc3\xbc\xc3\x9f");
+	assert_null(last_program);
+	log_as("pickup", "uid=%d", 1000);
+	assert_string_equal(last_program, "pickup");
+	assert_string_equal(last_line, "uid=1000");
 	n_lines = 0;
 	log_debug("not wanted");
 	assert_int_equal(n_lines, 0);
@@ -195,6 +201,7 @@ static void logs_safely(void **state)
 	assert_int_equal(n_lines, 1);
 	log_set_level(LOG_LEVEL_ERROR);
 	log_warning("not wanted");
+	log_as("pickup", "not wanted");
 	assert_int_equal(n_lines, 1);
 	assert_true(log_wants(LOG_LEVEL_ERROR));
 	log_error("%0*d", LIMIT_LOG_LINE + 1, 0);

@@ -22,7 +22,7 @@ static struct role_process role; /* one per process */
 
 #define EARLY_LINES_BYTES (256 * 1024)
 
-static void log_to_role(enum log_level level, struct slice line, void *user)
+static void log_to_role(enum log_level level, const char *program, struct slice line, void *user)
 {
 	struct role_process *rp = user;
 
@@ -32,6 +32,7 @@ static void log_to_role(enum log_level level, struct slice line, void *user)
 			&(struct msg_LOG_LINE){ .level = (uint8_t)level,
 				.wall_us = clock_wall_us(),
 				.pid = rp->pid,
+				.program = slice_of(program),
 				.line = line },
 			0);
 		rp->log_dropped += !buf_ok(&rp->early_lines);
@@ -49,9 +50,11 @@ static void log_to_role(enum log_level level, struct slice line, void *user)
 		SEND(rp->log, LOG_LINE, .level = LOG_LEVEL_WARNING, .wall_us = clock_wall_us(),
 			.pid = rp->pid, .line = { text, (size_t)n });
 	}
-	const struct msg_LOG_LINE m = {
-		.level = (uint8_t)level, .wall_us = clock_wall_us(), .pid = rp->pid, .line = line
-	};
+	const struct msg_LOG_LINE m = { .level = (uint8_t)level,
+		.wall_us = clock_wall_us(),
+		.pid = rp->pid,
+		.program = slice_of(program),
+		.line = line };
 	if (level <= LOG_LEVEL_WARNING) /* what came before goes with it */
 		channel_send(rp->log, MSG_LOG_LINE, &m);
 	else

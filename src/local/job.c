@@ -7,6 +7,7 @@
  * much unread waits: its question is asked, perhaps once more, when the worker has caught up.
  */
 #include "local/job.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "local/pool.h"
 
@@ -52,6 +53,7 @@ struct job *job_begin(struct channel *queue, const struct msg_JOB_BEGIN *m)
 	job = mem_new(sizeof(*job));
 	job->queue = queue;
 	job->id = m->job;
+	job->begun_us = clock_mono_ns() / 1000;
 	job->queue_id = m->queue_id;
 	job->size = m->size;
 	job->n_rcpts = job->n_open = m->n_rcpts;
@@ -105,7 +107,8 @@ void job_result(struct job *job, struct job_rcpt *r, const struct msg_JOB_RESULT
 {
 	if (job->queue)
 		SEND(job->queue, JOB_RESULT, .job = job->id, .rcpt = r->number, .outcome = m->outcome,
-			.status = m->status, .reason = slice_first(m->reason, LIMIT_REASON));
+			.status = m->status, .reason = slice_first(m->reason, LIMIT_REASON),
+			.transmission_us = clock_mono_ns() / 1000 - job->begun_us);
 	list_remove(&r->in_owner);
 	job->n_open--;
 }

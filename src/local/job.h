@@ -18,7 +18,7 @@ struct job {
 	struct list in_all;
 	struct table_node node;
 	struct channel *queue; /* NULL: it is gone, or took the job back; results are nobody's */
-	uint64_t id, queue_id, size;
+	uint64_t id, queue_id, size, begun_us; /* monotonic */
 	struct slice reverse_path, envid;
 	struct client client;
 	struct arena strings;

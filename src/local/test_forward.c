@@ -13,8 +13,9 @@ static int dir = -1;
 static char last_log[1000];
 static unsigned n_logged;
 
-static void keep_log(enum log_level level, struct slice line, void *user)
+static void keep_log(enum log_level level, const char *program, struct slice line, void *user)
 {
+	(void)program;
 	(void)level, (void)user;
 	(void)snprintf(last_log, sizeof(last_log), "%.*s", SLICE_ARG(line));
 	n_logged++;

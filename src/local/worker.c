@@ -279,10 +279,11 @@ static const struct channel_hooks hooks = { .handlers = handlers, .on_closed = o
 
 /* ---- birth ---- */
 
-static void log_to_local(enum log_level level, struct slice line, void *user)
+static void log_to_local(enum log_level level, const char *program, struct slice line, void *user)
 {
 	struct worker *w = user;
 
+	(void)program;
 	SEND(w->local, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(),
 		.pid = (uint32_t)getpid(), .line = slice_first(line, LIMIT_LOG_LINE));
 }

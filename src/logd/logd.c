@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "ipc/role.h"
+#include "logd/order.h"
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/socket.h>
@@ -30,11 +31,13 @@ static struct {
 	int64_t stamp_s;
 	char host[256];
 	uv_prepare_t turn;
-	uv_timer_t rotation;
+	struct order order; /* lines that wait for older ones */
+	uint64_t released_us;
+	uv_timer_t release, rotation;
 	uv_check_t last_turns; /* from the order to stop on */
 	uv_idle_t no_sleep;
 	unsigned n_last_turns;
-} logd = { .fd = -1 };
+} logd = { .fd = -1, .order = { .max_bytes = GATHER_BYTES } };
 
 /* ---- targets ---- */
 
@@ -151,16 +154,8 @@ static const char *level_prefix(uint8_t level)
 	return level == LOG_LEVEL_ERROR ? "error: " : level == LOG_LEVEL_WARNING ? "warning: " : "";
 }
 
-struct line {
-	uint8_t level; /* enum log_level; of whom we do not trust */
-	uint64_t wall_us;
-	const char *tag;
-	uint32_t pid;
-	struct slice text;
-};
-
 /* False: syslogd does not take it now. */
-static bool send_syslog(const struct line *l)
+static bool send_syslog(const struct order_line *l)
 {
 	static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	char text[LIMIT_LOG_LINE + 128];
@@ -177,7 +172,7 @@ static bool send_syslog(const struct line *l)
 }
 
 /* False: too much is unwritten. */
-static bool gather(const struct line *l)
+static bool gather(const struct order_line *l)
 {
 	size_t before = logd.lines.len;
 
@@ -192,14 +187,14 @@ static bool gather(const struct line *l)
 	return false;
 }
 
-static bool put_line(const struct line *l)
+static bool put_line(const struct order_line *l)
 {
 	return logd.target == TARGET_SYSLOG ? send_syslog(l) : gather(l);
 }
 
 static bool put_own_line(enum log_level level, struct slice text)
 {
-	return put_line(&(struct line){ .level = (uint8_t)level,
+	return put_line(&(struct order_line){ .level = (uint8_t)level,
 		.wall_us = clock_wall_us(),
 		.tag = role_name(ROLE_LOG),
 		.pid = logd.rp->pid,
@@ -215,17 +210,53 @@ static void tell_dropped(void)
 		logd.dropped = 0;
 }
 
+/* Work that other mail systems have programs of their own for: analysers look for their names. */
+static const char *program_of(struct slice name, enum role from)
+{
+	static const char *const programs[] = { "pickup", "cleanup" };
+
+	for (size_t i = 0; name.len && i < ARRAY_LEN(programs); i++)
+		if (slice_eq(name, slice_of(programs[i])))
+			return programs[i];
+	return from == ROLE_SUPERVISOR ? "postriderd" : role_name(from);
+}
+
+static void put_lines_until(uint64_t until_us)
+{
+	struct order_line *line;
+
+	while ((line = order_take(&logd.order, until_us))) {
+		logd.dropped += !put_line(line);
+		mem_free(line);
+	}
+}
+
+static void on_release(uv_timer_t *timer)
+{
+	uint64_t now_us = clock_wall_us();
+
+	/* After a clock that was set back no line need wait for its time to come again. */
+	put_lines_until(now_us < logd.released_us ? UINT64_MAX : now_us - ORDER_US);
+	logd.released_us = now_us;
+	if (heap_min(&logd.order.lines))
+		CHECK(uv_timer_start(timer, on_release, ORDER_US / 1000, 0) == 0);
+}
+
 static void on_log_line(struct channel *ch, const union msg_any *any, int *fd)
 {
 	const struct msg_LOG_LINE *m = &any->LOG_LINE;
 	char clean[LIMIT_LOG_LINE];
 
 	(void)fd;
-	logd.dropped += !put_line(&(struct line){ .level = m->level,
-		.wall_us = m->wall_us,
-		.tag = ch->peer == ROLE_SUPERVISOR ? "postriderd" : role_name(ch->peer),
-		.pid = m->pid,
-		.text = one_line(m->line, clean) });
+	logd.dropped += !order_put(&logd.order,
+		&(struct order_line){ .level = m->level,
+			.wall_us = m->wall_us,
+			.tag = program_of(m->program, ch->peer),
+			.pid = m->pid,
+			.text = one_line(m->line, clean) },
+		clock_wall_us());
+	if (!uv_is_active((uv_handle_t *)&logd.release))
+		CHECK(uv_timer_start(&logd.release, on_release, ORDER_US / 1000, 0) == 0);
 }
 
 static void write_gathered(void)
@@ -252,6 +283,7 @@ static int logd_after_jail(struct role_process *rp)
 {
 	CHECK(uv_check_init(rp->loop, &logd.last_turns) == 0 && uv_idle_init(rp->loop, &logd.no_sleep) == 0);
 	CHECK(uv_prepare_init(rp->loop, &logd.turn) == 0);
+	CHECK(uv_timer_init(rp->loop, &logd.release) == 0);
 	CHECK(uv_prepare_start(&logd.turn, on_turn) == 0);
 	if (logd.target == TARGET_FILE) {
 		CHECK(uv_timer_init(rp->loop, &logd.rotation) == 0);
@@ -262,9 +294,9 @@ static int logd_after_jail(struct role_process *rp)
 }
 
 /* The log role cannot send its own lines to itself. */
-static void log_to_own_lines(enum log_level level, struct slice line, void *user)
+static void log_to_own_lines(enum log_level level, const char *program, struct slice line, void *user)
 {
-	(void)user;
+	(void)program, (void)user;
 	logd.dropped += !put_own_line(level, line);
 }
 
@@ -284,6 +316,7 @@ static void on_last_turn(uv_check_t *handle)
 	(void)handle;
 	if (++logd.n_last_turns < LAST_TURNS)
 		return;
+	put_lines_until(UINT64_MAX);
 	on_turn(NULL);
 	role_exit(logd.rp, 0);
 }

@@ -38,8 +38,8 @@ void life_turn(void); /* once per turn of the loop: what is due becomes live, as
 void queue_enter(struct message *m); /* it is in the spool: known by its id from now on */
 /* Recovered mail gets its next attempt when it is due; what was under way at the crash is due at once. */
 void queue_resume(struct message *m);
-/* The commit was reported: the message is ours. Takes m. */
-void queue_accepted(struct message *m);
+/* The commit was reported: the message is ours. Takes m. message_id: for the log; empty: it has none. */
+void queue_accepted(struct message *m, struct slice message_id);
 /* The record of one that is not in the queue any more goes, as soon as it has no drop file. Takes m. */
 void queue_forget(struct message *m);
 /* Something of m came to rest: reports failures, removes m when it is done, freezes it when all of it rests
@@ -94,8 +94,7 @@ void queue_resume_paused(void);
 void queue_resume_recovered(void); /* once, when all of it is there */
 
 /* ---- priority.c ---- */
-/* content: its beginning, with the header section. */
-bool priority_says_bulk(struct slice content);
+/* says_bulk: its Precedence (mail/header_facts.h). */
 enum message_priority priority_of(bool says_bulk, size_t n_rcpts);
 enum message_priority message_priority(const struct message *m); /* as it stands now */
 
@@ -160,6 +159,7 @@ MUST_USE bool report_success(struct message *m, struct recipient *r, enum job_ou
 void report_flush(void); /* those successes now */
 /* r becomes several (is_list: the members of one with an owner); before that is recorded. */
 void report_expansion(struct message *m, const struct recipient *r, bool is_list);
+void report_accepted(const struct message *m, struct slice message_id); /* in the log */
 void report_log(const struct message *m, const struct recipient *r, const char *what, const char *words);
 
 /* ---- report_mail.c: one report as a message ---- */
@@ -215,7 +215,7 @@ void control_start(void);    /* commands are served once there is a listener, an
 /* ---- history.c: what happened, for `postrider trace`; costs nothing when none is kept ---- */
 void history_start(void);
 void history_stop(void);
-void history_accepted(const struct message *m);
+void history_accepted(const struct message *m, struct slice message_id);
 void history_result(const struct message *m, const struct recipient *r, const char *what, struct slice words);
 void history_expanded(const struct message *m, const struct recipient *r, size_t n, struct slice first);
 void history_told(const struct message *m, uint64_t report_id);

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "mail/address.h"
 #include "mail/drop_format.h"
+#include "mail/header_facts.h"
 #include "mail/trace.h"
 #include "queue/core.h"
 #include "queue/submissions.h"
@@ -38,6 +39,7 @@ struct dropped {
 	struct list in_committing;
 	struct drop_file file;
 	struct message *m;
+	struct header_facts header;
 	struct spool_message *content; /* while it is being fed */
 	struct slice left;	       /* what is to be fed yet; into drop.text */
 	bool is_repeat;		       /* its mail came before and is gone: only its id is to be kept */
@@ -122,6 +124,7 @@ static void dropped_free(struct dropped **dp)
 
 	spool_message_abort(&d->content);
 	message_free(&d->m);
+	header_facts_deinit(&d->header);
 	mem_free(d);
 }
 
@@ -136,8 +139,12 @@ static void on_drop_committed(void *user, int result)
 	if (result < 0) {
 		log_error("drop file %s: cannot be taken in yet: %s", d->file.name, strerror(-result));
 	} else {
-		drop_stuck_remove(drop.dir, &d->file, d->m);
-		(d->is_repeat && !queue.is_stopping ? queue_forget : queue_accepted)(take_ptr(&d->m));
+		struct message *m = take_ptr(&d->m);
+		drop_stuck_remove(drop.dir, &d->file, m);
+		if (d->is_repeat && !queue.is_stopping)
+			queue_forget(m);
+		else
+			queue_accepted(m, buf_slice(&d->header.message_id));
 	}
 	dropped_free(&d);
 	if (drop.look_again && !drop.walk && drop.n_committing == 0 && !queue.is_stopping)
@@ -226,11 +233,14 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 {
 	auto_free struct spool_recipient *rcpts = mem_new_array(msg->n_recipients, sizeof(*rcpts));
 	auto_buf struct buf trails = BUF_INIT(msg->n_recipients * (LIMIT_PATH + LIMIT_DOMAIN));
+	struct header_facts header = HEADER_FACTS_INIT;
 	struct dropped *d;
 	char login[32];
 	int r;
 
 	(void)snprintf(login, sizeof(login), "uid %u", (unsigned)file->owner);
+	header_facts_add(&header, msg->content);
+	header_facts_end(&header);
 	const struct spool_envelope env = {
 		.id = queue_new_id(),
 		.arrival_us = file->modified_us,
@@ -239,18 +249,20 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 		.ret = (enum spool_ret)msg->envelope.ret,
 		.body_type = msg->envelope.body == BODY_8BITMIME ? SPOOL_BODY_8BITMIME : SPOOL_BODY_7BIT,
 		.smtputf8 = msg->envelope.smtputf8,
-		.priority = (uint8_t)priority_of(priority_says_bulk(msg->content), msg->n_recipients),
+		.priority = (uint8_t)priority_of(header.says_bulk, msg->n_recipients),
 		.protocol = SLICE("local"),
 		.login = slice_of(login),
 		.submission = msg->envelope.submission_id,
 	};
-	if (env.id == 0)
-		return -ENOSPC;
-	if (!drop_recipients(msg, rcpts, &trails))
-		return -EINVAL;
+	r = env.id == 0 ? -ENOSPC : !drop_recipients(msg, rcpts, &trails) ? -EINVAL : 0;
+	if (r < 0) {
+		header_facts_deinit(&header);
+		return r;
+	}
 	for (size_t i = 0; is_repeat && i < msg->n_recipients; i++)
 		rcpts[i].progress.state = SPOOL_RCPT_DUPLICATE;
 	d = mem_new(sizeof(*d));
+	d->header = header;
 	list_init(&d->in_committing);
 	d->file = *file;
 	d->is_repeat = is_repeat;

@@ -101,9 +101,10 @@ static void fill_recipient(const struct message *m, const struct expansion *x, c
 	uint32_t parent = x->rcpt;
 	const struct recipient *r = &m->rcpts[parent];
 	bool has_owner = leaf->owner.len > 0 || r->has_reverse_path;
+	bool is_forward = !by_alias && leaf->kind == LEAF_ADDRESS && !(leaf->flags & RCPT_NO_FORWARD);
 
 	*out = (struct spool_recipient){
-		.forward_path = leaf->address,
+		.forward_path = is_forward ? trail_delivered_to(trail, leaf->address) : leaf->address,
 		.original = r->original,
 		.orcpt = leaf->owner.len ? SLICE_EMPTY : r->orcpt,
 		.reverse_path = leaf->owner.len ? leaf->owner : r->reverse_path,

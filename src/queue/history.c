@@ -113,7 +113,7 @@ static void end(struct buf *b)
 
 /* ---- events ---- */
 
-void history_accepted(const struct message *m)
+void history_accepted(const struct message *m, struct slice message_id)
 {
 	struct buf *b = begin(m->entry.id, "accepted");
 	struct recipient_cursor at;
@@ -130,6 +130,7 @@ void history_accepted(const struct message *m)
 	history_text(b, "client", slice_first(e.client_address, 100));
 	history_text(b, "login", slice_first(e.login, 100));
 	history_text(b, "proto", slice_first(e.protocol, 20));
+	history_text(b, "message-id", history_bare_id(message_id));
 	at = message_cursor(m);
 	for (uint32_t i = 0; i < RCPTS_TOLD && recipient_next(&at, &v); i++)
 		history_text(b, "to", slice_first(v.spool.forward_path, LIMIT_DOMAIN));

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "mail/address.h"
 #include "mail/envelope_options.h"
+#include "mail/header_facts.h"
 #include "mail/queue_id.h"
 #include "mail/trace.h"
 #include "queue/core.h"
@@ -54,7 +55,7 @@ struct intake {
 	uint16_t code;	   /* first refusal; 0: none */
 	const char *status, *text;
 	uid_t uid;
-	bool has_begun, says_bulk; /* content came; Precedence in it */
+	struct header_facts header;
 };
 
 static struct list sources = { &sources, &sources };
@@ -97,6 +98,7 @@ static void intake_free(struct intake *in)
 	in->source->envelope_bytes -= in->envelope_bytes;
 	spool_message_abort(&in->content);
 	arena_reset(&in->arena);
+	header_facts_deinit(&in->header);
 	mem_free(in->rcpts);
 	mem_free(in);
 }
@@ -323,6 +325,7 @@ void intake_begin(struct channel *ch, const union msg_any *any, int *fd)
 	in->source = s;
 	in->mail = b->mail;
 	in->arena = ARENA_INIT(ENVELOPE_BYTES);
+	in->header = HEADER_FACTS_INIT;
 	table_insert(&s->open, &in->node, table_hash_u64(b->mail));
 	s->n_open++;
 	in->env.arrival_us = clock_wall_us();
@@ -411,9 +414,7 @@ void intake_content(struct channel *ch, const union msg_any *any, int *fd)
 		refuse(in, 552, "5.3.4", "Message size exceeds the limit (message.max_size)");
 		return;
 	}
-	if (!in->has_begun)
-		in->says_bulk = priority_says_bulk(m->chunk);
-	in->has_begun = true;
+	header_facts_add(&in->header, m->chunk);
 	r = spool_message_append(in->content, m->chunk);
 	if (r < 0)
 		refuse_errno(in, r);
@@ -449,7 +450,7 @@ static void on_committed(void *user, int result)
 		answer(in, in->code, in->status, in->text);
 	} else {
 		answer(in, 250, "2.0.0", "Ok");
-		queue_accepted(m);
+		queue_accepted(m, buf_slice(&in->header.message_id));
 	}
 	intake_free(in);
 	source_free_if_done(s);
@@ -485,7 +486,8 @@ void intake_end(struct channel *ch, const union msg_any *any, int *fd)
 		intake_free(in);
 		return;
 	}
-	in->env.priority = (uint8_t)priority_of(in->says_bulk, in->n_rcpts);
+	header_facts_end(&in->header);
+	in->env.priority = (uint8_t)priority_of(in->header.says_bulk, in->n_rcpts);
 	in->m = message_new(&in->env, in->rcpts, in->n_rcpts);
 	if (!in->m) {
 		refuse_errno(in, -ENOMEM);

@@ -355,7 +355,7 @@ static void forwarded(struct job *j, struct recipient *r)
 	char *user = slice_dup(r->leaf == LEAF_USER ? r->user : origin_user(r->origin_key));
 
 	report_log(j->v->m, r, "sent",
-		user[0] ? "forwarded as the user's .forward says" : "expanded as the alias says");
+		user[0] ? "forwarded as the user's .forward says" : "forwarded as the alias says");
 	queue_expand(j->v->m, r, &j->forwards, slice_of(user));
 	mem_free(user);
 }
@@ -414,6 +414,8 @@ void scheduler_result(struct channel *ch, const union msg_any *any, int *fd)
 	if (!r)
 		return;
 	recipient_set_outcome(r, result->status, result->reason, result->remote);
+	r->setup_us = result->setup_us;
+	r->transmission_us = result->transmission_us;
 	r->reconcile = false;
 	judge_destination(j, r, result->outcome == JOB_UNREACHABLE);
 	take_result(j, r, result);

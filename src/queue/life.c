@@ -80,17 +80,14 @@ bool queue_is_idle_for(const struct message *m)
 		queue.is_stopping;
 }
 
-void queue_accepted(struct message *m)
+void queue_accepted(struct message *m, struct slice message_id)
 {
-	struct queue_id_text id = queue_id_format(m->entry.id);
-
 	queue_enter(m);
 	if (queue.is_stopping)
 		return;
 	queue.n_accepted++;
-	history_accepted(m);
-	log_info("%s: from=<%.*s>, size=%" PRIu64 ", nrcpt=%u (queue active)", id.at,
-		SLICE_ARG(message_reverse_path(m)), m->entry.content_bytes, m->n_rcpts);
+	history_accepted(m, message_id);
+	report_accepted(m, message_id);
 	if (queue_is_idle_for(m) || !has_room())
 		spool_content_forget(queue.spool, &m->entry); /* nobody will read it soon */
 	queue_kick(m, m->arrival_us);

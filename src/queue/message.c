@@ -86,6 +86,7 @@ void recipient_set_outcome(struct recipient *r, struct slice status, struct slic
 	CHECK(outcome_new(status, reason, remote, &outcome)); /* as mem_new: a small object or none */
 	recipient_take_outcome(r, outcome);		      /* the old texts may have been among the new */
 	intern_unref(&message_texts, &old);
+	r->setup_us = r->transmission_us = 0;
 }
 
 void recipient_progress(const struct recipient *r, struct spool_progress *out)
@@ -277,6 +278,7 @@ void message_thaw(struct message *m)
 		return;
 	live = mem_new(sizeof(*live));
 	live->m = m;
+	live->since_us = clock_wall_us();
 	live->cap = m->n_rcpts;
 	list_init(&live->in_routing);
 	rcpts = mem_new_array(m->n_rcpts, sizeof(*rcpts));

@@ -71,15 +71,17 @@ struct recipient {
 	uint32_t waits_for; /* WAITING: number of the destination that it waits for; 0: for next_attempt_us */
 	uint64_t job;	    /* whose result counts while ACTIVE */
 	uint64_t first_attempt_us, last_attempt_us, next_attempt_us;
-	struct slice user;	    /* LEAF_USER: name of the mailbox; into leaf_text */
-	char *leaf_text;	    /* destination of the leaf */
-	struct table_node identity; /* in message.live.identities once resolved */
+	uint64_t setup_us, transmission_us; /* of the attempt that ended with that outcome */
+	struct slice user;		    /* LEAF_USER: name of the mailbox; into leaf_text */
+	char *leaf_text;		    /* destination of the leaf */
+	struct table_node identity;	    /* in message.live.identities once resolved */
 	bool has_identity;
 };
 
 /* What a message has only while something of it moves. */
 struct live {
 	struct message *m;
+	uint64_t since_us;	    /* wall clock */
 	struct list in_routing;	    /* waits for lookup's attention */
 	uint32_t n_in[STAGE_COUNT]; /* recipients at each stage */
 	uint32_t n_jobs;	    /* under way: they know this message until each has ended */

@@ -5,21 +5,7 @@
  * Bulk is what says so itself, or what goes to many. It is decided at intake and stored; an alias that turns
  * out to be a long list makes its mail bulk later.
  */
-#include "mail/header.h"
 #include "queue/core.h"
-
-bool priority_says_bulk(struct slice content)
-{
-	static const char *const words[] = { "bulk", "list", "junk" };
-	struct header_field field;
-
-	if (!header_find(&content, SLICE("Precedence"), &field))
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (slice_eq_nocase(field.value, slice_of(words[i])))
-			return true;
-	return false;
-}
 
 enum message_priority priority_of(bool says_bulk, size_t n_rcpts)
 {

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "mail/address.h"
 #include "mail/chars.h"
+#include "mail/header_facts.h"
 #include "mail/reply.h"
 #include "queue/core.h"
 
@@ -66,6 +67,7 @@ static void read_original(struct message *m, struct buf *to)
 
 struct commit {
 	struct message *m;
+	struct header_facts header;
 	report_done done;
 	void *user;
 };
@@ -78,16 +80,17 @@ static void on_commit_done(void *user, int result)
 		log_error("a report could not be written: %s", strerror(-result));
 		message_free(&c->m);
 	} else {
-		queue_accepted(take_ptr(&c->m));
+		queue_accepted(take_ptr(&c->m), buf_slice(&c->header.message_id));
 	}
 	if (c->done)
 		c->done(c->user, result);
+	header_facts_deinit(&c->header);
 	mem_free(c);
 }
 
-/* Takes content. */
-static int commit_start(struct spool_message *content, const struct spool_envelope *env,
-	const struct spool_recipient *rcpt, report_done done, void *user)
+/* Takes content, which is text. */
+static int commit_start(struct spool_message *content, struct slice text, const struct spool_envelope *env,
+	const struct spool_recipient *rcpt, const struct report *report)
 {
 	struct message *m = message_new(env, rcpt, 1);
 	struct commit *c;
@@ -97,7 +100,11 @@ static int commit_start(struct spool_message *content, const struct spool_envelo
 		return -ENOMEM;
 	}
 	c = mem_new(sizeof(*c));
-	*c = (struct commit){ .m = m, .done = done, .user = user };
+	*c = (struct commit){
+		.m = m, .header = HEADER_FACTS_INIT, .done = report->done, .user = report->user
+	};
+	header_facts_add(&c->header, text);
+	header_facts_end(&c->header);
 	spool_message_commit(content, &m->entry, env, rcpt, 1, on_commit_done, c);
 	return 0;
 }
@@ -130,7 +137,7 @@ static int commit_text(const struct address *to, struct slice text, const struct
 		spool_message_abort(&content);
 		return r;
 	}
-	return commit_start(content, &env, &rcpt, report->done, report->user);
+	return commit_start(content, text, &env, &rcpt, report);
 }
 
 int report_send(struct message *about, const struct report *report)

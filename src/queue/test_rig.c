@@ -226,6 +226,8 @@ static void on_log(struct channel *ch, const union msg_any *m, int *fd)
 	struct rig *rig = ch->user;
 
 	(void)fd;
+	if (m->LOG_LINE.program.len)
+		buf_printf(&rig->log, "%.*s: ", SLICE_ARG(m->LOG_LINE.program));
 	buf_append(&rig->log, m->LOG_LINE.line);
 	buf_append_byte(&rig->log, '\n');
 }

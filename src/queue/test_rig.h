@@ -135,7 +135,8 @@ void rig_say(struct rig *rig, const struct rig_job *j, const char *address, enum
 void rig_done(struct rig *rig, struct rig_job *j);
 void rig_end(struct rig *rig, struct rig_job *j); /* as by itself: results and done */
 
-size_t rig_logged(struct rig *rig, const char *text); /* how often */
+/* How often. A line under another name than the role's begins with that. */
+size_t rig_logged(struct rig *rig, const char *text);
 bool rig_contains(const struct buf *text, const char *part);
 /* Says it over the control socket; the exit code. id 0: no argument. */
 int rig_act(struct rig *rig, enum queue_action action, uint64_t id);

@@ -163,8 +163,9 @@ static void report(unsigned line, const char *message, void *user)
 	fail_msg("configuration line %u: %s", line, message);
 }
 
-static void count_line(enum log_level level, struct slice line, void *user)
+static void count_line(enum log_level level, const char *program, struct slice line, void *user)
 {
+	(void)program;
 	(void)level, (void)line, (void)user;
 	w.n_logged++;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job.c - see job.h */
 #include "smtp/job.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "mail/trail.h"
 
@@ -12,6 +13,7 @@ struct job *job_new(struct channel *queue, const struct msg_JOB_BEGIN *m)
 		.id = m->job,
 		.queue_id = m->queue_id,
 		.size = m->size,
+		.begun_us = clock_mono_ns() / 1000,
 		.ret = m->ret,
 		.body = m->body,
 		.smtputf8 = m->smtputf8,
@@ -142,14 +144,39 @@ bool job_header_has_8bit(const struct job *job)
 
 /* ---- results ---- */
 
+void job_taken(struct job *job)
+{
+	if (job->taken_us == 0)
+		job->taken_us = clock_mono_ns() / 1000;
+}
+
+void job_mailed(struct job *job)
+{
+	job->mail_us = clock_mono_ns() / 1000;
+}
+
+/* Looking for a host and greeting it; what follows its greeting. */
+static void put_times(const struct job *job, struct msg_JOB_RESULT *m)
+{
+	uint64_t now_us = clock_mono_ns() / 1000, from_us = job->taken_us ? job->taken_us : job->begun_us;
+
+	m->setup_us = (job->mail_us ? job->mail_us : now_us) - from_us;
+	m->transmission_us = job->mail_us ? now_us - job->mail_us : 0;
+}
+
 void job_rcpt_finish(struct job *job, struct job_rcpt *rcpt, const struct job_result *result)
 {
 	CHECK(rcpt->state != JOB_RCPT_DONE && job->n_open > 0);
 	rcpt->state = JOB_RCPT_DONE;
 	job->n_open--;
-	SEND(job->queue, JOB_RESULT, .job = job->id, .rcpt = rcpt->number,
-		.outcome = (uint8_t)result->outcome, .status = slice_of(result->status),
-		.reason = slice_first(result->reason, LIMIT_REASON), .remote = result->remote);
+	struct msg_JOB_RESULT m = { .job = job->id,
+		.rcpt = rcpt->number,
+		.outcome = (uint8_t)result->outcome,
+		.status = slice_of(result->status),
+		.reason = slice_first(result->reason, LIMIT_REASON),
+		.remote = result->remote };
+	put_times(job, &m);
+	channel_send(job->queue, MSG_JOB_RESULT, &m);
 }
 
 void job_finish_open(struct job *job, const struct job_result *result)

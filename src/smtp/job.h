@@ -43,6 +43,7 @@ struct job {
 	struct session *session; /* NULL: it waits */
 	struct channel *queue;
 	uint64_t id, queue_id, size;
+	uint64_t begun_us, taken_us, mail_us; /* monotonic; a session began with it, said MAIL; 0: not yet */
 	struct arena arena;
 	struct slice destination, reverse_path, envid;
 	uint8_t ret, body;
@@ -77,6 +78,10 @@ void job_ask_content(struct job *job, uint64_t offset);
 uint64_t job_wire_size(const struct job *job);
 bool job_has_8bit(const struct job *job);	 /* in the first chunk; true when there is more */
 bool job_header_has_8bit(const struct job *job); /* within the first chunk */
+
+/* A session begins with it; its MAIL leaves: for the times that results tell. */
+void job_taken(struct job *job);
+void job_mailed(struct job *job);
 
 struct job_result {
 	enum job_outcome outcome;

@@ -207,6 +207,7 @@ struct session *session_new(struct lane *lane, struct job *job)
 	s->lane = lane;
 	s->job = job;
 	job->session = s;
+	job_taken(job);
 	s->host_name = BUF_INIT(HOST_TEXT_MAX);
 	s->remote = BUF_INIT(HOST_TEXT_MAX);
 	list_init(&s->in_lane_idle);
@@ -227,6 +228,7 @@ void session_give_job(struct session *s, struct job *job)
 	s->saw_temporary = false;
 	s->was_reached = false;
 	job->session = s;
+	job_taken(job);
 	transaction_begin(s);
 }
 

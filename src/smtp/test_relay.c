@@ -106,8 +106,9 @@ static void report(unsigned line, const char *message, void *user)
 	fail_msg("configuration line %u: %s", line, message);
 }
 
-static void swallow_log(enum log_level level, struct slice line, void *user)
+static void swallow_log(enum log_level level, const char *program, struct slice line, void *user)
 {
+	(void)program;
 	(void)level, (void)line, (void)user; /* a line for each host that is passed over */
 }
 

@@ -140,6 +140,7 @@ static void send_mail(struct session *s)
 
 	command_mail(s->job, &s->can, &options, connection_out(s->connection));
 	s->transaction.is_mail_sent = true;
+	job_mailed(s->job);
 }
 
 /* The next command that may go now; false: none. */

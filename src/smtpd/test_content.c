@@ -434,8 +434,9 @@ static void stops_after_the_mail(void **state)
 	rig_close(&rig);
 }
 
-static void be_quiet(enum log_level level, struct slice line, void *user)
+static void be_quiet(enum log_level level, const char *program, struct slice line, void *user)
 {
+	(void)program;
 	(void)level, (void)line, (void)user;
 }
 

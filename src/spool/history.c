@@ -117,6 +117,14 @@ void history_text(struct buf *out, const char *name, struct slice value)
 	append_escaped(out, value);
 }
 
+struct slice history_bare_id(struct slice message_id)
+{
+	bool has_brackets =
+		message_id.len > 2 && message_id.at[0] == '<' && message_id.at[message_id.len - 1] == '>';
+
+	return has_brackets ? (struct slice){ message_id.at + 1, message_id.len - 2 } : message_id;
+}
+
 void history_number(struct buf *out, const char *name, uint64_t value)
 {
 	append_name(out, name);
@@ -338,7 +346,7 @@ int history_find(const char *spool_dir, struct slice what, history_visit visit, 
 		return scan(dir, &s, tell, take_matching);
 	}
 	buf_append_byte(&needle, '=');
-	append_escaped(&needle, what);
+	append_escaped(&needle, history_bare_id(what));
 	if (what.len == 0 || !buf_ok(&needle))
 		return 0;
 	s.needle = buf_slice(&needle);

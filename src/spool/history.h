@@ -31,6 +31,8 @@ void history_unescape(struct slice value, struct buf *out);
 
 void history_begin(struct buf *out, uint64_t time_us, uint64_t id, const char *event);
 void history_text(struct buf *out, const char *name, struct slice value); /* nothing when value is empty */
+/* A Message-ID without its angle brackets, as it is kept and found. */
+struct slice history_bare_id(struct slice message_id);
 void history_number(struct buf *out, const char *name, uint64_t value);
 void history_end(struct buf *out);
 
@@ -43,7 +45,8 @@ MUST_USE int history_open(const char *spool_dir, uint64_t max_bytes, struct hist
 MUST_USE int history_write(struct history *h, struct slice lines);
 void history_close(struct history **h);
 
-/* Every line about what: a queue id, or an address or Message-ID that stands in some line of a mail, of which
+/* Every line about what: a queue id, or an address or Message-ID (in angle brackets or without)
+ * that stands in some line of a mail, of which
  * the last HISTORY_MAILS are told. Oldest first. visit says false to end it. 0 or negative errno; -ENOENT
  * when there is no history. */
 #define HISTORY_MAILS 100

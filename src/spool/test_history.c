@@ -115,6 +115,12 @@ static void mail_is_found_by_id_and_by_address(void **state)
 	struct buf by_address = found("a@one.example"), second = found("b@two.example");
 	assert_string_equal(buf_cstr(&by_address), buf_cstr(&one));
 	assert_string_equal(buf_cstr(&second), buf_cstr(&one));
+	assert_slice_equal(history_bare_id(SLICE("<a@one.example>")), SLICE("a@one.example"));
+	assert_slice_equal(history_bare_id(SLICE("<>")), SLICE("<>"));
+	assert_slice_equal(history_bare_id(SLICE("a>")), SLICE("a>"));
+	struct buf in_brackets = found("<a@one.example>");
+	assert_string_equal(buf_cstr(&in_brackets), buf_cstr(&one));
+	buf_free(&in_brackets);
 	struct buf none = found("one.example"), other = found("010000000000009");
 	assert_int_equal(none.len + other.len, 0);
 	buf_free(&one);

@@ -30,10 +30,11 @@ static void notify_manager(const char *state)
 
 /* ---- log: through the log role's control channel; before it is there, standard error ---- */
 
-static void log_to_log_role(enum log_level level, struct slice line, void *user)
+static void log_to_log_role(enum log_level level, const char *program, struct slice line, void *user)
 {
 	struct supervisor *s = user;
 
+	(void)program;
 	if (s->log)
 		SEND(s->log, LOG_LINE, .level = (uint8_t)level, .wall_us = clock_wall_us(),
 			.pid = (uint32_t)getpid(), .line = line);

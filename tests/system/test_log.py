@@ -3,12 +3,13 @@
 import os
 import re
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from support.system import Sandbox, wait_for
+from support.system import HOST_NAME, Sandbox, free_port, wait_for
 
 
 def log_file(sandbox):
@@ -18,11 +19,64 @@ def log_file(sandbox):
 def test_lines_are_those_of_classic_syslog_files(sandbox):
     sandbox.sendmail("user1", "user2")
     sandbox.wait_messages("user2", 1)
-    sandbox.wait_log("status=sent")
+    sandbox.wait_log(": removed")
     for line in sandbox.log().splitlines():
         assert re.match(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ postrider/\w+\[\d+\]: \S", line), line
-    assert re.search(r"postrider/queue\[\d+\]: [0-9A-F]{15}: to=<user2@\S+>, relay=local, delay=[\d.e+-]+, "
-                     r"dsn=2\.0\.0, status=sent \(", sandbox.log())
+    mail, delays = re.search(r"postrider/queue\[\d+\]: ([0-9A-F]{15}): to=<user2@\S+>, relay=local, delay=\d[\d.]*, "
+                             r"delays=(\d[\d./]*), dsn=2\.0\.0, status=sent \(", sandbox.log()).groups()
+    assert len(delays.split("/")) == 4
+    said = re.findall(rf"postrider/(\w+)\[\d+\]: {mail}: (\S+)", sandbox.log())
+    # the first two under the names that analysers look for
+    assert [program for program, _ in said] == ["pickup", "cleanup", "queue", "queue", "queue"]
+    assert re.search(rf"pickup\[\d+\]: {mail}: uid=\d+ from=<user1@{HOST_NAME}>$", sandbox.log(), re.M)
+    assert f"{mail}: message-id={sandbox.messages('user2')[0]['Message-ID']}\n" in sandbox.log()
+
+
+def test_a_mail_without_message_id_says_so(sandbox):
+    with sandbox.network(), sandbox.smtp() as smtp:
+        smtp.sendmail("a@client.test", ["user2"], "Subject: nameless\n\nbody\n")
+    sandbox.wait_log(r"cleanup\[\d+\]: [0-9A-F]{15}: message-id=<>\n")
+
+
+PFLOGSUMM = "/usr/sbin/pflogsumm"
+
+
+@pytest.fixture
+def pflogsumm(tmp_path):
+    """Debian's, installed or else unpacked here."""
+    if os.path.exists(PFLOGSUMM):
+        return PFLOGSUMM
+    if subprocess.run(["apt-get", "-qq", "download", "pflogsumm"], cwd=tmp_path, capture_output=True).returncode:
+        pytest.skip("pflogsumm is neither installed nor to be had with apt-get")
+    [package] = tmp_path.glob("pflogsumm_*.deb")
+    subprocess.run(["dpkg-deb", "-x", package, tmp_path], check=True)
+    return str(tmp_path) + PFLOGSUMM
+
+
+def test_pflogsumm_counts_right(postrider_with, pflogsumm):
+    system = postrider_with({"relay.host": f"[127.0.0.1]:{free_port()}"})
+    system.write_home("user2", ".forward", "payam\n")
+    system.sendmail("user1", "payam")
+    system.sendmail("user1", "user2")  # forwarded, and delivered
+    system.sendmail("user1", "nobody-here")  # bounced, and the bounce delivered
+    system.sendmail("user1", "someone@far.example")  # deferred
+    with system.network(), system.smtp() as smtp:
+        smtp.sendmail("a@client.test", ["user1", "payam"], "Subject: two\n\nbody\n")
+        smtp.helo("client.test")
+        smtp.docmd("MAIL FROM:<a@client.test>")
+        assert smtp.docmd("RCPT TO:<nobody-here@localhost>")[0] == 550
+    for user, n in [("user1", 2), ("payam", 3)]:
+        system.wait_messages(user, n)
+    system.wait_log("status=deferred")
+    system.stop()
+    done = subprocess.run([pflogsumm, "--syslog-name=postrider", system.log_file], text=True, capture_output=True,
+                          check=True)
+    totals = dict(reversed(pair) for pair in re.findall(r"^ +(\d+) +(\w+)", done.stdout.split("Per-")[0], re.M))
+    wanted = {"received": 5, "delivered": 5, "forwarded": 1, "deferred": 1, "bounced": 1, "rejected": 1, "senders": 2,
+              "recipients": 2}
+    assert {word: int(totals[word]) for word in wanted} == wanted, done.stdout
+    assert re.search(r"unknown user", done.stdout.split("message bounce detail")[1]), done.stdout
+    assert "nobody-here@localhost" in done.stdout.split("message reject detail")[1], done.stdout
 
 
 def test_a_rotated_file_is_opened_anew(sandbox):

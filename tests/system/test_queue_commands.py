@@ -217,6 +217,12 @@ def test_trace_knows_mail_that_is_gone(far):
     assert "refused" in events[1]["reason"] and events[1]["dsn"] == "4.4.1"
     by_address = far.postrider("trace", f"user2@{HOST_NAME}").stdout
     assert re.search(r"^  \S+ \S+  sent +to=user2@", by_address, re.M)
+    message_id = far.messages("user2")[0]["Message-ID"]
+    for words in [message_id, message_id.strip("<>")]:
+        by_message_id = far.postrider("trace", words).stdout
+        assert by_message_id == by_address
+        assert f" message-id={message_id.strip('<>')}" in by_message_id
+    assert far.postrider("trace", message_id + "x", check=False).returncode == 66
     far.stop()
     offline = [json.loads(line)["event"] for line in far.postrider("trace", "--json", mail).stdout.splitlines()]
     assert offline == ["accepted", "deferred", "removed", "deleted"]
