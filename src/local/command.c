@@ -5,10 +5,15 @@
  * The end of the process is the end of the delivery: a command that leaves something running in the
  * background, with our pipe still open, does not hold up the mail. What it has printed by then is read to the
  * end.
+ *
+ * Why not uv_spawn(): the command must not do anything before its group is on the leash. Its process waits
+ * for a word at a gate; when we die before we say it, the process ends.
  */
 #include "local/command.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 #define OUTPUT_KEPT 4096       /* of what it prints; the rest is read and dropped */
 #define PIPE_BYTES (64 * 1024) /* that a pipe can hold, see pipe(7) */
@@ -16,12 +21,13 @@
 #define SHELL "/bin/sh"
 
 struct command {
-	uv_process_t process;
+	pid_t pid; /* and its process group; 0: nothing runs */
+	struct leash *leash;
+	uv_signal_t children;
 	uv_pipe_t in, out;
 	uv_timer_t deadline;
 	uv_write_t writing;
 	int n_handles;
-	bool is_started;
 	struct command_end end;
 	struct buf output;
 	char dropped[4096];
@@ -99,8 +105,7 @@ static void close_all(struct command *c)
 	close_handle((uv_handle_t *)&c->in);
 	close_handle((uv_handle_t *)&c->out);
 	close_handle((uv_handle_t *)&c->deadline);
-	if (c->is_started)
-		close_handle((uv_handle_t *)&c->process);
+	close_handle((uv_handle_t *)&c->children);
 }
 
 /* What stands in the pipe now, without waiting for what a background process may still print; one that prints
@@ -122,12 +127,17 @@ static void read_rest(struct command *c)
 		}
 }
 
-static void on_ended(uv_process_t *process, int64_t status, int signal_number)
+static void on_child(uv_signal_t *handle, int number)
 {
-	struct command *c = process->data;
+	struct command *c = handle->data;
+	int status;
 
-	c->end.exit_status = signal_number ? -1 : (int)status;
-	c->end.signal = signal_number;
+	(void)number;
+	if (c->pid == 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
+		return; /* another child's end */
+	leash_remove(c->leash, c->pid);
+	c->end.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	c->end.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	read_rest(c);
 	close_all(c);
 }
@@ -137,8 +147,8 @@ static void on_deadline(uv_timer_t *timer)
 	struct command *c = timer->data;
 
 	c->end.is_timed_out = true;
-	if (kill(-c->process.pid, SIGKILL) < 0) /* the group: its own children too */
-		(void)uv_process_kill(&c->process, SIGKILL);
+	(void)kill(
+		-c->pid, SIGKILL); /* the group: its own children too; it is there until we have reaped it */
 }
 
 /* ---- what it reads and writes ---- */
@@ -172,26 +182,100 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 /* ---- its start ---- */
 
-static int spawn(uv_loop_t *loop, struct command *c, const struct command_start *start, int input, int output)
+struct program {
+	const char *file, *directory;
+	char **argv;
+	char *const *environment;
+	int input, output;
+};
+
+static void signals_default(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL); /* some cannot be set, and are default anyway */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the new process. Everything above descriptor 2 closes as the program starts; the gate closes with it,
+ * or carries the error. */
+static _Noreturn void be_program(const struct program *p, int gate)
+{
+	char word;
+	int error;
+
+	(void)setsid();
+	signals_default();
+	if (read(gate, &word, 1) != 1)
+		_exit(0);
+	if (dup2(p->input, 0) >= 0 && dup2(p->output, 1) >= 0 && dup2(p->output, 2) >= 0 &&
+		(chdir(p->directory) == 0 || chdir("/") == 0))
+		(void)execve(p->file, p->argv, p->environment);
+	error = errno;
+	(void)!write(gate, &error, sizeof(error));
+	_exit(127);
+}
+
+/* Lets it through. 0 when the program has started; else it ends, and this is why. */
+static int open_gate(int gate)
+{
+	int error = 0;
+	ssize_t n;
+
+	if (send(gate, "", 1, MSG_NOSIGNAL) != 1)
+		return -errno;
+	do
+		n = read(gate, &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(error) ? -error : 0;
+}
+
+/* The child is on the leash before it does anything. */
+static int start_program(struct command *c, const struct program *p)
+{
+	int gate[2], r, status;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		(void)close(gate[0]); /* so that it sees our end */
+		be_program(p, gate[1]);
+	}
+	r = pid < 0 ? -errno : 0;
+	(void)close(gate[1]);
+	if (r == 0 && !leash_add(c->leash, pid))
+		r = -EAGAIN;
+	if (r == 0)
+		r = open_gate(gate[0]);
+	(void)close(gate[0]);
+	if (r == 0) {
+		c->pid = pid;
+	} else if (pid > 0) {
+		(void)waitpid(pid, &status, 0); /* it ends at once */
+		leash_remove(c->leash, pid);
+	}
+	return r;
+}
+
+static int spawn(struct command *c, const struct command_start *start, int input, int output)
 {
 	auto_free char *words = mem_new(strlen(start->line) + 2);
 	char *argv[WORDS_MAX] = { (char *)(uintptr_t)SHELL, (char *)(uintptr_t) "-c",
 		(char *)(uintptr_t)start->line, NULL };
-	uv_stdio_container_t stdio[] = {
-		{ .flags = UV_INHERIT_FD, .data.fd = input },
-		{ .flags = UV_INHERIT_FD, .data.fd = output },
-		{ .flags = UV_INHERIT_FD, .data.fd = output },
-	};
-	const uv_process_options_t options = { .exit_cb = on_ended,
+	const struct program p = {
 		.file = command_is_plain(start->line, words) && split(words, argv) ? words : SHELL,
-		.args = argv,
-		.env = (char **)(uintptr_t)start->environment,
-		.cwd = access(start->directory, X_OK) == 0 ? start->directory : "/",
-		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = (int)ARRAY_LEN(stdio),
-		.stdio = stdio };
+		.directory = start->directory,
+		.argv = argv,
+		.environment = start->environment,
+		.input = input,
+		.output = output,
+	};
 
-	return uv_spawn(loop, &c->process, &options);
+	return start_program(c, &p);
 }
 
 static void feed(struct command *c, struct slice input)
@@ -203,7 +287,7 @@ static void feed(struct command *c, struct slice input)
 		close_handle((uv_handle_t *)&c->in);
 }
 
-static int start_all(uv_loop_t *loop, struct command *c, const struct command_start *start)
+static int start_all(struct command *c, const struct command_start *start)
 {
 	uv_file in[2], out[2];
 	int r = uv_pipe(in, 0, UV_NONBLOCK_PIPE);
@@ -217,9 +301,8 @@ static int start_all(uv_loop_t *loop, struct command *c, const struct command_st
 		return r;
 	}
 	CHECK(uv_pipe_open(&c->in, in[1]) == 0 && uv_pipe_open(&c->out, out[0]) == 0);
-	r = spawn(loop, c, start, in[0], out[1]);
-	c->is_started = true; /* the handle is to be closed, also when nothing runs */
-	c->n_handles++;
+	CHECK(uv_signal_start(&c->children, on_child, SIGCHLD) == 0); /* before there is one */
+	r = spawn(c, start, in[0], out[1]);
 	(void)close(in[0]);
 	(void)close(out[1]);
 	if (r < 0)
@@ -239,10 +322,11 @@ void command_run(uv_loop_t *loop, const struct command_start *start, command_don
 	c->output = BUF_INIT(OUTPUT_KEPT);
 	c->end.exit_status = -1;
 	CHECK(uv_pipe_init(loop, &c->in, 0) == 0 && uv_pipe_init(loop, &c->out, 0) == 0 &&
-		uv_timer_init(loop, &c->deadline) == 0);
-	c->process.data = c->in.data = c->out.data = c->deadline.data = c;
-	c->n_handles = 3;
-	r = start_all(loop, c, start);
+		uv_timer_init(loop, &c->deadline) == 0 && uv_signal_init(loop, &c->children) == 0);
+	c->children.data = c->in.data = c->out.data = c->deadline.data = c;
+	c->n_handles = 4;
+	c->leash = start->leash;
+	r = start_all(c, start);
 	if (r < 0) {
 		c->end.start_error = r;
 		close_all(c);

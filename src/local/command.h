@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "local/command_result.h"
+#include "local/leash.h"
 #include <uv.h>
 
 struct command_start {
@@ -18,6 +19,7 @@ struct command_start {
 	char *const *environment;
 	struct slice input; /* stays the caller's, until done */
 	uint64_t timeout_s;
+	struct leash *leash; /* what ends the command when this process dies */
 };
 
 struct command;

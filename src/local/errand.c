@@ -22,6 +22,7 @@
 static struct errands {
 	struct alias_files aliases;
 	char *list_path;	   /* of the list that this process reads, or NULL */
+	struct leash *leash;	   /* NULL until the first command */
 	size_t n_running, n_begun; /* n_begun: ever */
 } errands;
 
@@ -193,6 +194,11 @@ static void deliver_command(struct errand *e)
 
 	if (!has_text(e, MBOX_STYLE_COMMAND))
 		return;
+	if (!errands.leash && leash_new(e->w->local->fd, &errands.leash) < 0) {
+		answer(e, JOB_DEFERRED, "4.3.0", "no process for the command");
+		return;
+	}
+	start.leash = errands.leash;
 	start.environment = command_environment(&e->strings, e->w->config, &e->w->user, &mail);
 	start.input = buf_slice(&e->r->text.text);
 	if (!start.environment || !start.line)

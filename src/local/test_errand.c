@@ -83,6 +83,16 @@ static void assert_has(const char *path, const char *words)
 		fail_msg("\"%s\" is not in %s:\n%.*s", words, path, SLICE_ARG(buf_slice(&text)));
 }
 
+static size_t count(const char *path, const char *words)
+{
+	auto_buf struct buf text = rig_read(&rig, path);
+	size_t n = 0;
+
+	for (const char *at = buf_cstr(&text); (at = strstr(at, words)); at++)
+		n++;
+	return n;
+}
+
 static void a_command_gets_mail_and_environment(void **state)
 {
 	char line[300], home[200];
@@ -210,6 +220,92 @@ static void commands_run_side_by_side(void **state)
 	stop();
 }
 
+/* ---- an errand that dies ---- */
+
+static bool is_alive(pid_t pid)
+{
+	auto_buf struct buf status = BUF_INIT(100000);
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	return file_read_path(AT_FDCWD, path, &status) == 0 && !strstr(buf_cstr(&status), "State:\tZ");
+}
+
+static pid_t written_pid(const char *path)
+{
+	auto_buf struct buf text = rig_read(&rig, path);
+	struct slice rest = buf_slice(&text), word;
+	uint64_t pid = 0;
+
+	assert_true(slice_next_word(&rest, &word) && slice_to_u64(word, INT_MAX, &pid));
+	return (pid_t)pid;
+}
+
+static pid_t errand_process(void)
+{
+	pid_t pids[10];
+	size_t n = rig_workers(&rig, pids, ARRAY_LEN(pids));
+
+	for (size_t i = 0; i < n; i++) {
+		auto_buf struct buf name = BUF_INIT(100);
+		char path[64];
+		(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pids[i]);
+		assert_int_equal(file_read_path(AT_FDCWD, path, &name), 0);
+		if (strcmp(buf_cstr(&name), "errand\n") == 0)
+			return pids[i];
+	}
+	fail_msg("there is no errand");
+	return -1;
+}
+
+/* Mail to u0 whose command has begun: it and its child never end. A second one would tell of the first. */
+static void begin_endless_command(void)
+{
+	char origin[200];
+
+	rig_write(&rig, "home/u0/.forward",
+		SLICE("\"|if test -e done; then for p in `cat pid child`; do "
+		      "grep State: /proc/$p/status; done > seen; exit 0; fi; "
+		      "sleep 1000 & echo $$ > pid; echo $! > child; touch done; wait\"\n"));
+	give(1, "u0", 0, NULL, 0);
+	rig_wait_done(&rig, 1);
+	(void)snprintf(origin, sizeof(origin), "%s", rig_answer(&rig, 1, 0)->origin);
+	give(2, "u0", LEAF_COMMAND, origin, 0);
+	while (access(rig_path(&rig, "home/u0/done"), F_OK) < 0)
+		rig_turn(&rig);
+}
+
+static void a_command_is_gone_before_it_runs_again(void **state)
+{
+	(void)state;
+	start("");
+	begin_endless_command();
+	assert_true(is_alive(written_pid("home/u0/pid")) && is_alive(written_pid("home/u0/child")));
+	assert_int_equal(kill(errand_process(), SIGKILL), 0);
+	rig_wait_done(&rig, 2);
+	assert_int_equal(rig_answer(&rig, 2, 0)->outcome, JOB_DELIVERED);
+	assert_int_equal(count("home/u0/seen", "State:"), count("home/u0/seen", "State:\tZ"));
+	stop();
+}
+
+/* Its job is unknown then, and comes again after the restart. */
+static void commands_end_with_the_role(void **state)
+{
+	pid_t command, child;
+
+	(void)state;
+	start("");
+	begin_endless_command();
+	command = written_pid("home/u0/pid");
+	child = written_pid("home/u0/child");
+	rig_kill(&rig);
+	while (is_alive(command) || is_alive(child)) /* the test runner has the deadline */
+		(void)usleep(1000);
+	rig_deinit(&rig);
+}
+
+/* ---- what is gone from the file ---- */
+
 static void what_is_not_written_there_is_routed_anew(void **state)
 {
 	static const char *const origins[] = { "forward:u0::1", "forward:u0:ext:1", "aliases:none:1:1",
@@ -230,16 +326,6 @@ static void what_is_not_written_there_is_routed_anew(void **state)
 	assert_int_equal(rig_answer(&rig, 9, 0)->outcome, JOB_DEFERRED);
 	assert_int_equal(access(rig_path(&rig, "home/u0/ran"), F_OK), -1);
 	stop();
-}
-
-static size_t count(const char *path, const char *words)
-{
-	auto_buf struct buf text = rig_read(&rig, path);
-	size_t n = 0;
-
-	for (const char *at = buf_cstr(&text); (at = strstr(at, words)); at++)
-		n++;
-	return n;
 }
 
 static void files_are_appended_to(void **state)
@@ -513,6 +599,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ends_of_commands),
 		cmocka_unit_test(plain_lines_need_no_shell),
 		cmocka_unit_test(commands_run_side_by_side),
+		cmocka_unit_test(a_command_is_gone_before_it_runs_again),
+		cmocka_unit_test(commands_end_with_the_role),
 		cmocka_unit_test(what_is_not_written_there_is_routed_anew),
 		cmocka_unit_test(files_are_appended_to),
 		cmocka_unit_test(files_that_are_none),
