@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* compose.c - see compose.h; the escapes themselves are in escapes.c */
 #include "mailx/compose.h"
+#include "mailx/complete.h"
 #include "mailx/deadletter.h"
 
 /* The field's addresses as they stand, for a person to change. */
@@ -37,6 +38,8 @@ enum input_result compose_ask(struct mailx *mx, struct draft *d, const char *nam
 	else if (d->subject)
 		buf_append_str(&initial, d->subject);
 	buf_printf(&prompt, "%s: ", name);
+	mx->input.complete = field < DRAFT_FIELD_COUNT ? complete_address : NULL;
+	mx->input.complete_user = mx;
 	r = input_line(&mx->input, buf_cstr(&prompt), initial.len ? buf_cstr(&initial) : NULL, &answer);
 	if (r == INPUT_END)
 		return INPUT_LINE; /* ^D: the value stays, the text may follow */
@@ -129,8 +132,11 @@ static enum compose_result read_text(struct mailx *mx, struct compose *c)
 	unsigned n_interrupts = 0;
 
 	for (;;) {
-		enum input_result r = input_line(&mx->input, "", NULL, &line);
+		enum input_result r;
 		enum escape_result e;
+		mx->input.complete = complete_text;
+		mx->input.complete_user = mx;
+		r = input_line(&mx->input, "", NULL, &line);
 		if (r == INPUT_HANGUP)
 			return give_up(mx, c, true);
 		if (r == INPUT_INTERRUPT && second_interrupt(mx, &n_interrupts))

@@ -9,6 +9,7 @@
 
 struct input_editor {
 	EditLine *edit;
+	const struct input *input;
 	History *history;
 	const char *prompt;
 };
@@ -82,6 +83,67 @@ static bool wait_for_input(void)
 	return ready > 0;
 }
 
+static char *editor_prompt(EditLine *edit)
+{
+	struct input_editor *editor = NULL;
+
+	(void)el_get(edit, EL_CLIENTDATA, &editor);		  /* set right after it was made */
+	return (char *)(uintptr_t)(editor ? editor->prompt : ""); /* libedit does not write there */
+}
+
+/* How many bytes all choices have in common; whole characters. */
+static size_t common_length(const struct strlist *choices)
+{
+	size_t n = strlen(choices->at[0]);
+
+	for (size_t i = 1; i < choices->n; i++)
+		for (size_t k = 0; k < n; k++)
+			if (choices->at[i][k] != choices->at[0][k])
+				n = k;
+	while (n && ((unsigned char)choices->at[0][n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+static void show_choices(const struct strlist *choices)
+{
+	(void)putchar('\n');
+	for (size_t i = 0; i < choices->n; i++)
+		(void)printf("%s%s", choices->at[i], i + 1 < choices->n ? "  " : "\n");
+	(void)fflush(stdout);
+}
+
+/* The Tab key: adds what is certain; when that is nothing, shows what is possible. No function of libedit's
+ * table: it never frees those that are added. */
+static void editor_tab(EditLine *edit)
+{
+	auto_strlist struct strlist choices = STRLIST_INIT;
+	auto_buf struct buf more = BUF_INIT(PATH_MAX * 2);
+	const LineInfo *line = el_line(edit);
+	struct slice before = { line->buffer, (size_t)(line->cursor - line->buffer) }, word = SLICE_EMPTY;
+	struct input_editor *editor = NULL;
+	size_t n;
+
+	(void)el_get(edit, EL_CLIENTDATA, &editor); /* set right after it was made */
+	if (!editor || !editor->input->complete ||
+		!editor->input->complete(editor->input->complete_user, before, &word, &choices)) {
+		(void)el_insertstr(edit, "\t"); /* the line is full: then not */
+		return;
+	}
+	if (choices.n == 0) {
+		el_beep(edit);
+		return;
+	}
+	n = common_length(&choices);
+	buf_append(&more, slice_from(slice_first(slice_of(choices.at[0]), n), word.len));
+	if (choices.n == 1 && n && choices.at[0][n - 1] != '/')
+		buf_append_byte(&more, ' ');
+	if (more.len && buf_cstr(&more))
+		(void)el_insertstr(edit, buf_cstr(&more));
+	else
+		show_choices(&choices);
+}
+
 /* libedit's own reader waits in read(), which a signal that came a moment earlier does not end. */
 static int editor_char(EditLine *edit, wchar_t *c)
 {
@@ -92,22 +154,17 @@ static int editor_char(EditLine *edit, wchar_t *c)
 	(void)el_set(edit, EL_GETCFN, EL_BUILTIN_GETCFN); /* cannot fail, as below */
 	n = el_wgetc(edit, c);
 	(void)el_set(edit, EL_GETCFN, editor_char);
+	if (n == 1 && *c == L'\t')
+		editor_tab(edit);
 	return n;
 }
 
-static char *editor_prompt(EditLine *edit)
-{
-	struct input_editor *editor = NULL;
-
-	(void)el_get(edit, EL_CLIENTDATA, &editor);		  /* set right after it was made */
-	return (char *)(uintptr_t)(editor ? editor->prompt : ""); /* libedit does not write there */
-}
-
-static struct input_editor *editor_new(void)
+static struct input_editor *editor_new(const struct input *in)
 {
 	struct input_editor *editor = mem_new(sizeof(*editor));
 	HistEvent event;
 
+	editor->input = in;
 	editor->prompt = "";
 	editor->edit = el_init("mail", stdin, stdout, stderr);
 	editor->history = history_init();
@@ -122,7 +179,8 @@ static struct input_editor *editor_new(void)
 	(void)el_set(editor->edit, EL_EDITOR, "emacs");
 	(void)el_set(editor->edit, EL_PROMPT, editor_prompt);
 	(void)el_set(editor->edit, EL_HIST, history, editor->history);
-	(void)el_set(editor->edit, EL_BIND, "^I", "ed-insert", NULL);
+	(void)el_set(
+		editor->edit, EL_BIND, "^I", "ed-redisplay", NULL); /* editor_char() has changed the line */
 	/* A ^D typed before we read reaches us as NUL: the terminal had taken it for an end of file. */
 	(void)el_set(editor->edit, EL_BIND, "^@", "em-delete-or-list", NULL);
 	(void)el_set(editor->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
@@ -224,7 +282,7 @@ enum input_result input_line(struct input *in, const char *prompt, const char *i
 
 	buf_clear(line_out);
 	if (in->wants_editor && !in->editor) {
-		in->editor = editor_new();
+		in->editor = editor_new(in);
 		in->wants_editor = in->editor != NULL;
 	}
 	if (in->wants_editor) {

@@ -7,6 +7,12 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "mailx/strlist.h"
+
+/* The Tab key behind line: *word_out is the end of line that each choice could take the place of, and begins
+ * with. False: Tab is an ordinary character here. */
+typedef bool (*input_completer)(
+	void *user, struct slice line, struct slice *word_out, struct strlist *choices_out);
 
 struct input_editor;
 struct input {
@@ -15,6 +21,8 @@ struct input {
 	struct input_editor *editor; /* made for the first line */
 	struct buf pending;	     /* read and not yet handed out */
 	bool is_at_end;		     /* of a pipe or file */
+	input_completer complete;    /* for the next lines; NULL: Tab is an ordinary character */
+	void *complete_user;
 };
 
 enum input_result {

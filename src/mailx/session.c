@@ -2,6 +2,7 @@
 /* session.c - see session.h */
 #include "mailx/session.h"
 #include "mailx/commands.h"
+#include "mailx/complete.h"
 #include "mailx/leave.h"
 #include "mailx/summary.h"
 
@@ -22,7 +23,11 @@ static enum input_result read_command(struct mailx *mx, struct buf *command)
 {
 	const char *prompt = vars_get(&mx->vars, "prompt");
 	auto_buf struct buf line = BUF_INIT(MAILX_LINE_MAX);
-	enum input_result r = input_line(&mx->input, prompt ? prompt : "", NULL, &line);
+	enum input_result r;
+
+	mx->input.complete = complete_command;
+	mx->input.complete_user = mx;
+	r = input_line(&mx->input, prompt ? prompt : "", NULL, &line);
 
 	buf_clear(command);
 	while (r == INPUT_LINE && line.len && line.at[line.len - 1] == '\\') {
