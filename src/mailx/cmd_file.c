@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_file.c - commands that put messages into files, and those that change folders */
+/* cmd_file.c - commands that put messages into files, and that show them in an editor; leaving */
 #include "base/file.h"
 #include "mailx/append.h"
 #include "mailx/child.h"
@@ -77,6 +77,11 @@ enum command_result cmd_copy(struct mailx *mx, struct command_args *args)
 	return keep_in_file(mx, &args->list, args->words.n ? args->words.at[0] : "&", 0);
 }
 
+enum command_result cmd_move(struct mailx *mx, struct command_args *args)
+{
+	return keep_in_file(mx, &args->list, args->words.n ? args->words.at[0] : "&", MESSAGE_DELETED);
+}
+
 static enum command_result keep_by_author(struct mailx *mx, struct command_args *args, unsigned mark)
 {
 	auto_buf struct buf name = BUF_INIT(PATH_MAX), file = BUF_INIT(PATH_MAX);
@@ -101,23 +106,9 @@ enum command_result cmd_copy_author(struct mailx *mx, struct command_args *args)
 	return keep_by_author(mx, args, 0);
 }
 
-enum command_result cmd_folders(struct mailx *mx, struct command_args *args)
+enum command_result cmd_move_author(struct mailx *mx, struct command_args *args)
 {
-	auto_buf struct buf path = BUF_INIT(PATH_MAX), command = BUF_INIT(PATH_MAX * 2);
-	const char *lister = vars_get(&mx->vars, "LISTER");
-	const char *argv[] = { mailx_shell(mx), "-c", NULL, "sh", NULL, NULL };
-	int r, status;
-
-	if (!mailx_file_name(mx, "+", &path) || !buf_cstr(&path))
-		return COMMAND_FAILED;
-	buf_printf(&command, "%s \"$1\"", lister && *lister ? lister : "ls");
-	argv[2] = buf_cstr(&command);
-	argv[4] = buf_cstr(&path);
-	r = argv[2] ? child_run(&(struct child){ .argv = argv, .in = -1, .out = -1 }, &status)
-		    : -ENAMETOOLONG;
-	if (r < 0)
-		mailx_error(mx, "cannot list the folders: %s", strerror(-r));
-	return r < 0 ? COMMAND_FAILED : COMMAND_OK;
+	return keep_by_author(mx, args, MESSAGE_DELETED);
 }
 
 enum command_result cmd_chdir(struct mailx *mx, struct command_args *args)
@@ -130,51 +121,6 @@ enum command_result cmd_chdir(struct mailx *mx, struct command_args *args)
 		return COMMAND_OK;
 	mailx_error(mx, "cannot change to \"%s\": %s", buf_cstr(&path), strerror(errno));
 	return COMMAND_FAILED;
-}
-
-/* The open folder is left before the other one is known to open: its path brings us back. */
-static enum command_result change_folder(struct mailx *mx, const char *written)
-{
-	auto_buf struct buf path = BUF_INIT(PATH_MAX), out = BUF_INIT(MAILX_VALUE_MAX);
-	auto_free char *before = NULL;
-
-	if (!mailx_file_name(mx, written, &path) || !buf_cstr(&path))
-		return COMMAND_FAILED;
-	if (access(buf_cstr(&path), R_OK) < 0) {
-		mailx_error(mx, "cannot open \"%s\": %s", buf_cstr(&path), strerror(errno));
-		return COMMAND_FAILED;
-	}
-	before = mem_dup_str(mx->folder.path);
-	if (!leave_with_changes(mx))
-		return COMMAND_FAILED;
-	if (leave_open_folder(mx, buf_cstr(&path)) != LEAVE_OPENED) {
-		if (leave_open_folder(mx, before) != LEAVE_OPENED)
-			return COMMAND_EXIT;
-		return COMMAND_FAILED;
-	}
-	summary_folder(mx, &out);
-	(void)fwrite(out.at, 1, out.len, stdout);
-	return vars_on(&mx->vars, "header") && mx->folder.messages.n
-		? command_run(mx, SLICE("headers"), false)
-		: COMMAND_OK;
-}
-
-enum command_result cmd_file(struct mailx *mx, struct command_args *args)
-{
-	auto_buf struct buf out = BUF_INIT(MAILX_VALUE_MAX);
-
-	if (args->words.n)
-		return change_folder(mx, args->words.at[0]);
-	summary_folder(mx, &out);
-	(void)fwrite(out.at, 1, out.len, stdout);
-	return COMMAND_OK;
-}
-
-enum command_result cmd_newmail(struct mailx *mx, struct command_args *args)
-{
-	if (!leave_take_new_mail(mx))
-		(void)puts("No new mail.");
-	return COMMAND_OK;
 }
 
 /* The editor shows a copy; what it changes there is not taken back: a mailbox is no scratch paper. */

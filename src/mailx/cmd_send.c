@@ -27,6 +27,7 @@ enum command_result cmd_mail(struct mailx *mx, struct command_args *args)
 	auto_free char *addresses = slice_dup(args->text);
 	struct compose c = { .draft = &d };
 
+	d.takes_targets = vars_on(&mx->vars, "expandaddr");
 	if (slice_trim(args->text).len == 0 && !mx->input.is_tty) {
 		mailx_error(mx, "Say to whom: mail address ...");
 		return COMMAND_FAILED;
@@ -147,9 +148,42 @@ static bool needs_addressee(struct mailx *mx, struct command_args *args, struct 
 	return draft_add_recipients(mx, d, DRAFT_TO, args->words.at[0]) && draft_count_recipients(d) > 0;
 }
 
-static bool forward_text(struct mailx *mx, size_t index, struct draft *d)
+/* The message as it is, without what belongs to this mailbox. */
+static void pass_on(const struct message_parts *parts, struct buf *out)
 {
-	const struct show_options options = { .fields = &mx->forward_fields, .has_header = true };
+	struct slice rest = parts->header;
+	struct header_field field;
+
+	while (header_next(&rest, &field))
+		if (!mbox_is_status_line(field.raw) && !slice_eq_nocase(field.name, SLICE("Return-Path")) &&
+			!slice_eq_nocase(field.name, SLICE("Delivered-To")) &&
+			!slice_eq_nocase(field.name, SLICE("X-Original-To")))
+			buf_append(out, field.raw);
+	buf_append_byte(out, '\n');
+	buf_append(out, parts->body);
+}
+
+static bool attach_message(struct mailx *mx, size_t index, struct draft *d)
+{
+	auto_buf struct buf text = BUF_INIT(MAILX_TEXT_MAX);
+	struct message_parts parts;
+	struct buf *messages;
+
+	if (show_problem(mx, index, folder_read(&mx->folder, index, &text)) < 0)
+		return false;
+	messages = mem_new_array(d->n_messages + 1, sizeof(*messages));
+	for (size_t i = 0; i < d->n_messages; i++)
+		messages[i] = d->messages[i];
+	mem_free(d->messages);
+	d->messages = messages;
+	messages[d->n_messages] = BUF_INIT(MAILX_TEXT_MAX);
+	parts = message_split(buf_slice(&text), mx->folder.messages.at[index].head_size);
+	pass_on(&parts, &messages[d->n_messages++]);
+	return true;
+}
+
+static bool forward_subject(struct mailx *mx, size_t index, struct draft *d)
+{
 	auto_buf struct buf head = BUF_INIT(MAILX_TEXT_MAX), subject = BUF_INIT(MAILX_VALUE_MAX),
 			    text = BUF_INIT(MAILX_VALUE_MAX);
 	struct message_parts parts;
@@ -161,17 +195,27 @@ static bool forward_text(struct mailx *mx, size_t index, struct draft *d)
 		reply_subject("Fwd: ", buf_cstr(&subject), &text);
 		draft_set(&d->subject, buf_cstr(&text));
 	}
+	return true;
+}
+
+static bool forward_text(struct mailx *mx, size_t index, struct draft *d)
+{
+	const struct show_options options = { .fields = &mx->forward_fields, .has_header = true };
+
 	buf_append_str(&d->text, "-------- Original Message --------\n");
 	return show_message(mx, index, &options, &d->text) == 0;
 }
 
 enum command_result cmd_forward(struct mailx *mx, struct command_args *args)
 {
+	bool as_attachment = vars_on(&mx->vars, "forward-as-attachment");
+
 	for (size_t i = 0; i < args->list.n; i++) {
 		auto_draft struct draft d = DRAFT_INIT;
 		struct compose c = { .draft = &d, .quoted = &args->list.at[i], .n_quoted = 1 };
 		enum command_result r;
-		if (!needs_addressee(mx, args, &d) || !forward_text(mx, args->list.at[i], &d))
+		if (!needs_addressee(mx, args, &d) || !forward_subject(mx, args->list.at[i], &d) ||
+			!(as_attachment ? attach_message : forward_text)(mx, args->list.at[i], &d))
 			return COMMAND_FAILED;
 		if (mx->input.is_tty)
 			show_addressees(mx, &d);
@@ -182,14 +226,12 @@ enum command_result cmd_forward(struct mailx *mx, struct command_args *args)
 	return COMMAND_OK;
 }
 
-/* The message as it is, without what belongs to this mailbox; Resent- fields say who passed it on. */
+/* The message as it is; Resent- fields say who passed it on. */
 static void resend_bytes(struct mailx *mx, const struct message_parts *parts, const struct draft *d,
 	bool is_marked, struct buf *out)
 {
 	auto_buf struct buf value = BUF_INIT(MAILX_VALUE_MAX), date = BUF_INIT(256),
 			    author = BUF_INIT(MAILX_VALUE_MAX);
-	struct slice rest = parts->header;
-	struct header_field field;
 
 	if (is_marked) {
 		date_append_rfc5322(&date, clock_wall_s());
@@ -204,13 +246,7 @@ static void resend_bytes(struct mailx *mx, const struct message_parts *parts, co
 		}
 		header_append(out, "Resent-To", buf_slice(&value));
 	}
-	while (header_next(&rest, &field))
-		if (!mbox_is_status_line(field.raw) && !slice_eq_nocase(field.name, SLICE("Return-Path")) &&
-			!slice_eq_nocase(field.name, SLICE("Delivered-To")) &&
-			!slice_eq_nocase(field.name, SLICE("X-Original-To")))
-			buf_append(out, field.raw);
-	buf_append_byte(out, '\n');
-	buf_append(out, parts->body);
+	pass_on(parts, out);
 }
 
 static enum command_result resend(struct mailx *mx, struct command_args *args, bool is_marked)

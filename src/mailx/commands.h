@@ -85,17 +85,22 @@ COMMAND_HANDLER(cmd_draft);
 /* cmd_file.c */
 COMMAND_HANDLER(cmd_save);
 COMMAND_HANDLER(cmd_copy);
+COMMAND_HANDLER(cmd_move);
 COMMAND_HANDLER(cmd_save_author);
 COMMAND_HANDLER(cmd_copy_author);
+COMMAND_HANDLER(cmd_move_author);
 COMMAND_HANDLER(cmd_write);
-COMMAND_HANDLER(cmd_file);
-COMMAND_HANDLER(cmd_folders);
 COMMAND_HANDLER(cmd_chdir);
-COMMAND_HANDLER(cmd_newmail);
 COMMAND_HANDLER(cmd_edit);
 COMMAND_HANDLER(cmd_visual);
 COMMAND_HANDLER(cmd_quit);
 COMMAND_HANDLER(cmd_exit);
+/* cmd_folder.c */
+COMMAND_HANDLER(cmd_file);
+COMMAND_HANDLER(cmd_folders);
+COMMAND_HANDLER(cmd_newmail);
+COMMAND_HANDLER(cmd_remove);
+COMMAND_HANDLER(cmd_rename);
 /* cmd_send.c */
 COMMAND_HANDLER(cmd_mail);
 COMMAND_HANDLER(cmd_reply);

@@ -214,6 +214,12 @@ bool complete_address(void *user, struct slice line, struct slice *word_out, str
 	return collect(user, collect_addresses, *word_out, choices_out);
 }
 
+bool complete_file(void *user, struct slice line, struct slice *word_out, struct strlist *choices_out)
+{
+	*word_out = line;
+	return collect(user, collect_files, line, choices_out);
+}
+
 bool complete_text(void *user, struct slice line, struct slice *word_out, struct strlist *choices_out)
 {
 	struct mailx *mx = user;

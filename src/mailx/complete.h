@@ -12,5 +12,6 @@
  * typed. */
 bool complete_command(void *user, struct slice line, struct slice *word_out, struct strlist *choices_out);
 bool complete_address(void *user, struct slice line, struct slice *word_out, struct strlist *choices_out);
+bool complete_file(void *user, struct slice line, struct slice *word_out, struct strlist *choices_out);
 /* A line of a text: what follows an escape that takes files or addresses; false for all others. */
 bool complete_text(void *user, struct slice line, struct slice *word_out, struct strlist *choices_out);

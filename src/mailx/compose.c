@@ -3,6 +3,7 @@
 #include "mailx/compose.h"
 #include "mailx/complete.h"
 #include "mailx/deadletter.h"
+#include "mailx/send.h"
 
 /* The field's addresses as they stand, for a person to change. */
 static void field_text(const struct draft *d, enum draft_field field, struct buf *out)
@@ -78,15 +79,42 @@ static enum input_result ask_first(struct mailx *mx, struct draft *d)
 	return r;
 }
 
-/* Asks at the end, and says that the text is complete. */
+/* File after file, until nothing is named. */
+static enum input_result ask_attachments(struct mailx *mx, struct draft *d)
+{
+	for (;;) {
+		auto_buf struct buf answer = BUF_INIT(MAILX_LINE_MAX), path = BUF_INIT(PATH_MAX);
+		enum input_result r;
+		mx->input.complete = complete_file;
+		mx->input.complete_user = mx;
+		r = input_line(&mx->input, "Attach: ", NULL, &answer);
+		if (r == INPUT_END || (r == INPUT_LINE && slice_trim(buf_slice(&answer)).len == 0))
+			return INPUT_LINE;
+		if (r != INPUT_LINE)
+			return r;
+		if (!buf_cstr(&answer) || !mailx_file_name(mx, buf_cstr(&answer), &path) || !buf_cstr(&path))
+			continue;
+		strlist_add(&d->attachments, buf_cstr(&path));
+		if (!send_check_attachments(mx, d)) /* it told */
+			strlist_remove(&d->attachments, d->attachments.n - 1);
+	}
+}
+
+/* Asks at the end, or says that the text is complete. */
 static enum input_result ask_last(struct mailx *mx, struct draft *d)
 {
+	bool wants_copies = vars_on(&mx->vars, "askatend") &&
+		(vars_on(&mx->vars, "askcc") || vars_on(&mx->vars, "askbcc"));
+	bool wants_files = vars_on(&mx->vars, "askattach");
+	enum input_result r = INPUT_LINE;
+
 	if (!mx->input.is_tty)
-		return INPUT_LINE;
-	if (vars_on(&mx->vars, "askatend") && (vars_on(&mx->vars, "askcc") || vars_on(&mx->vars, "askbcc")))
-		return ask_copies(mx, d);
-	(void)puts("EOT");
-	return INPUT_LINE;
+		return r;
+	if (!wants_copies && !wants_files)
+		(void)puts("EOT");
+	if (wants_copies)
+		r = ask_copies(mx, d);
+	return r == INPUT_LINE && wants_files ? ask_attachments(mx, d) : r;
 }
 
 /* An interrupt: true when it is the second one in a row. */
@@ -160,11 +188,30 @@ static enum compose_result read_text(struct mailx *mx, struct compose *c)
 	}
 }
 
+void compose_head(struct mailx *mx, struct draft *d)
+{
+	auto_buf struct buf text = BUF_INIT(MAILX_TEXT_MAX);
+
+	if (!draft_variable_text(mx, "MAILX_HEAD", &text))
+		return;
+	buf_append(&text, buf_slice(&d->text));
+	buf_free(&d->text);
+	d->text = buf_take(&text);
+}
+
+void compose_tail(struct mailx *mx, struct draft *d)
+{
+	if (d->text.len && d->text.at[d->text.len - 1] != '\n' && vars_on(&mx->vars, "MAILX_TAIL"))
+		buf_append_byte(&d->text, '\n');
+	(void)draft_variable_text(mx, "MAILX_TAIL", &d->text); /* unset by most */
+}
+
 enum compose_result compose_draft(struct mailx *mx, struct compose *c)
 {
 	enum input_result asked = ask_first(mx, c->draft);
 	enum compose_result r;
 
+	compose_head(mx, c->draft);
 	if (asked == INPUT_HANGUP || asked == INPUT_INTERRUPT)
 		return give_up(mx, c, asked == INPUT_HANGUP);
 	r = read_text(mx, c);
@@ -173,5 +220,6 @@ enum compose_result compose_draft(struct mailx *mx, struct compose *c)
 	asked = ask_last(mx, c->draft);
 	if (asked == INPUT_HANGUP || asked == INPUT_INTERRUPT)
 		return give_up(mx, c, asked == INPUT_HANGUP);
+	compose_tail(mx, c->draft);
 	return COMPOSE_DONE;
 }

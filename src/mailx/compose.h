@@ -26,6 +26,10 @@ MUST_USE enum compose_result compose_draft(struct mailx *mx, struct compose *c);
 /* "Name: " with the present value; the answer replaces it. Outcome of input_line(). */
 MUST_USE enum input_result compose_ask(struct mailx *mx, struct draft *d, const char *name);
 
+/* MAILX_HEAD before the text, MAILX_TAIL behind it; compose_draft() does both itself. */
+void compose_head(struct mailx *mx, struct draft *d);
+void compose_tail(struct mailx *mx, struct draft *d);
+
 enum escape_result {
 	ESCAPE_GO_ON,
 	ESCAPE_END,	/* ~. : send */

@@ -22,6 +22,10 @@ void draft_free(struct draft *d)
 	mem_free(d->content_type);
 	strlist_free(&d->fields);
 	strlist_free(&d->attachments);
+	strlist_free(&d->targets);
+	for (size_t i = 0; i < d->n_messages; i++)
+		buf_free(&d->messages[i]);
+	mem_free(d->messages);
 	buf_free(&d->text);
 	*d = DRAFT_INIT;
 }
@@ -57,7 +61,7 @@ static bool is_known_address(const struct draft *d, struct slice address)
 static const char *address_problem(struct slice address, enum address_status status)
 {
 	if (slice_find(address, '@') == address.len && address.len && strchr("/|+", address.at[0]))
-		return "mail is not delivered to files or commands from here; use `record' or a pipe";
+		return "mail is delivered to files and commands only with the variable `expandaddr'";
 	return status == ADDRESS_OK ? NULL : address_status_text(status);
 }
 
@@ -91,19 +95,27 @@ static bool collect_address(struct mailx *mx, const char *text, struct strlist *
 	return out->n > before;
 }
 
+static bool is_target(const struct draft *d, const char *text)
+{
+	return d->takes_targets && (strchr("/|+", text[0]) || strncmp(text, "./", 2) == 0);
+}
+
 /* A word that may be an alias, else an address. */
-static bool collect_name(struct mailx *mx, const char *word, struct strlist *out)
+static bool collect_name(struct mailx *mx, struct draft *d, const char *word, struct strlist *out)
 {
 	auto_strlist struct strlist expanded = STRLIST_INIT;
 
 	aliases_expand(&mx->aliases, word, &expanded);
-	for (size_t i = 0; i < expanded.n; i++)
-		if (!collect_address(mx, expanded.at[i], out))
+	for (size_t i = 0; i < expanded.n; i++) {
+		if (is_target(d, expanded.at[i]))
+			strlist_add(&d->targets, expanded.at[i]);
+		else if (!collect_address(mx, expanded.at[i], out))
 			return false;
+	}
 	return true;
 }
 
-static bool collect_plain(struct mailx *mx, const char *text, struct strlist *out)
+static bool collect_plain(struct mailx *mx, struct draft *d, const char *text, struct strlist *out)
 {
 	struct slice rest = slice_of(text);
 
@@ -113,7 +125,7 @@ static bool collect_plain(struct mailx *mx, const char *text, struct strlist *ou
 			n++;
 		if (n) {
 			auto_free char *word = slice_dup(slice_first(rest, n));
-			if (!collect_name(mx, word, out))
+			if (!collect_name(mx, d, word, out))
 				return false;
 		}
 		rest = slice_from(rest, n + 1);
@@ -121,7 +133,7 @@ static bool collect_plain(struct mailx *mx, const char *text, struct strlist *ou
 	return true;
 }
 
-static bool collect_listed(struct mailx *mx, const char *text, struct strlist *out)
+static bool collect_listed(struct mailx *mx, struct draft *d, const char *text, struct strlist *out)
 {
 	struct address_list list = ADDRESS_LIST_INIT(slice_of(text), LIST_FLAGS);
 	struct address_item item;
@@ -129,7 +141,7 @@ static bool collect_listed(struct mailx *mx, const char *text, struct strlist *o
 	while (address_list_next(&list, &item)) {
 		auto_free char *word = slice_dup(item.text);
 		if (item.status == ADDRESS_OK && item.name.len == 0) {
-			if (!collect_name(mx, word, out))
+			if (!collect_name(mx, d, word, out))
 				return false;
 		} else if (item.status == ADDRESS_OK) {
 			auto_buf struct buf whole = BUF_INIT(MAILX_VALUE_MAX);
@@ -152,8 +164,13 @@ bool draft_add_recipients(struct mailx *mx, struct draft *d, enum draft_field fi
 	draft_set(&clean, text);
 	if (!clean)
 		return true;
-	is_good = strpbrk(clean, "<\"(;") ? collect_listed(mx, clean, &found)
-					  : collect_plain(mx, clean, &found);
+	if (is_target(d, clean) && clean[0] == '|') { /* a command is all there is, blanks and commas too */
+		strlist_add(&d->targets, clean);
+		mem_free(clean);
+		return true;
+	}
+	is_good = strpbrk(clean, "<\"(;") ? collect_listed(mx, d, clean, &found)
+					  : collect_plain(mx, d, clean, &found);
 	mem_free(clean);
 	for (size_t i = 0; i < found.n && is_good; i++) {
 		struct slice name;
@@ -165,7 +182,8 @@ bool draft_add_recipients(struct mailx *mx, struct draft *d, enum draft_field fi
 
 size_t draft_count_recipients(const struct draft *d)
 {
-	return d->recipients[DRAFT_TO].n + d->recipients[DRAFT_CC].n + d->recipients[DRAFT_BCC].n;
+	return d->recipients[DRAFT_TO].n + d->recipients[DRAFT_CC].n + d->recipients[DRAFT_BCC].n +
+		d->targets.n;
 }
 
 void draft_envelope(const struct draft *d, struct strlist *out)
@@ -186,6 +204,24 @@ void draft_set(char **slot, const char *text)
 			*p = ' ';
 	mem_free(*slot);
 	*slot = copy && *copy ? take_ptr(&copy) : NULL;
+}
+
+bool draft_variable_text(const struct mailx *mx, const char *name, struct buf *out)
+{
+	const char *value = vars_get(&mx->vars, name);
+
+	if (!value)
+		return false;
+	for (; *value; value++) { /* \n and \t as POSIX has them for `sign' */
+		if (value[0] == '\\' && (value[1] == 'n' || value[1] == 't')) {
+			buf_append_byte(out, value[1] == 'n' ? '\n' : '\t');
+			value++;
+		} else {
+			buf_append_byte(out, *value);
+		}
+	}
+	buf_append_byte(out, '\n');
+	return true;
 }
 
 const char *draft_field(const struct draft *d, const char *name)

@@ -23,6 +23,11 @@ struct draft {
 	struct strlist
 		fields; /* further ones, "Name: value"; they take the place of generated ones of that name */
 	struct strlist attachments; /* file names */
+	struct buf *messages;	    /* whole ones, passed on as attachments; n_messages */
+	size_t n_messages;
+	bool takes_targets; /* a person named the addressees, and `expandaddr' is set: draft_add_recipients
+			     * takes files and commands too */
+	struct strlist targets; /* "|command", or a file's name as a person writes it */
 	struct buf text;
 };
 
@@ -36,7 +41,7 @@ void draft_free(struct draft *d);
  * out. False, and nothing added, when one is no address: told. */
 MUST_USE bool draft_add_recipients(
 	struct mailx *mx, struct draft *d, enum draft_field field, const char *text);
-size_t draft_count_recipients(const struct draft *d);
+size_t draft_count_recipients(const struct draft *d); /* with targets */
 /* All bare addresses, each once: what the transport gets. */
 void draft_envelope(const struct draft *d, struct strlist *out);
 /* Replaces the string at *slot; line ends and other controls become blanks; NULL or only blanks: none. */
@@ -44,6 +49,9 @@ void draft_set(char **slot, const char *text);
 /* "Name: value" goes to the place that the draft has for it (addressees are added), else it is a further
  * field. False: it has not that form, or an addressee is no address; told. */
 MUST_USE bool draft_take_field(struct mailx *mx, struct draft *d, const char *field);
+/* The value of a variable, with \n and \t in it as line end and tab, then a line end; false when it is not
+ * set. */
+bool draft_variable_text(const struct mailx *mx, const char *name, struct buf *out);
 /* The value of a further field of that name; NULL: there is none. */
 const char *draft_field(const struct draft *d, const char *name);
 /* The bare address in "Name <address>" or "address"; empty when there is none. */

@@ -345,21 +345,8 @@ static enum escape_result escape_quote_all(struct mailx *mx, struct compose *c, 
 
 static void insert_variable(struct mailx *mx, struct compose *c, const char *name)
 {
-	const char *value = vars_get(&mx->vars, name);
-
-	if (!value) {
+	if (!draft_variable_text(mx, name, &c->draft->text))
 		mailx_error(mx, "The variable `%s' is not set", name);
-		return;
-	}
-	for (; *value; value++) { /* \n and \t as POSIX has them */
-		if (value[0] == '\\' && (value[1] == 'n' || value[1] == 't')) {
-			buf_append_byte(&c->draft->text, value[1] == 'n' ? '\n' : '\t');
-			value++;
-		} else {
-			buf_append_byte(&c->draft->text, *value);
-		}
-	}
-	buf_append_byte(&c->draft->text, '\n');
 }
 
 static enum escape_result escape_sign(struct mailx *mx, struct compose *c, struct slice rest)

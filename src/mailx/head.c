@@ -19,6 +19,14 @@ bool head_text(struct slice header, const char *name, struct buf *utf8_out)
 	return true;
 }
 
+bool head_date(struct slice header, int64_t *time_s_out)
+{
+	struct header_field field;
+	struct slice rest = header;
+
+	return header_find(&rest, SLICE("Date"), &field) && mime_read_date(field.value, time_s_out);
+}
+
 void head_display_name(struct slice written, struct buf *utf8_out)
 {
 	auto_buf struct buf plain = BUF_INIT(MAILX_VALUE_MAX);

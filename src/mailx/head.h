@@ -16,5 +16,7 @@ bool head_text(struct slice header, const char *name, struct buf *utf8_out);
 void head_author(struct slice from_line, struct slice header, struct buf *address_out, struct buf *name_out);
 /* Adds each address of all fields of that name as "address", or "Name <address>" with names. */
 void head_addresses(struct slice header, const char *name, bool with_names, struct strlist *out);
+/* When the message was written, by its Date: field; false when that says nothing. */
+bool head_date(struct slice header, int64_t *time_s_out);
 /* A display name as written in a header, as text: quotes off, encoded words decoded. */
 void head_display_name(struct slice written, struct buf *utf8_out);

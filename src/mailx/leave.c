@@ -183,6 +183,19 @@ static void choose_dot(struct mailx *mx)
 	mx->page = 0;
 }
 
+/* No mail, and yet a session: the folder is open, and empty until mail comes. */
+static void start_empty(struct mailx *mx, const char *path)
+{
+	if (folder_open(&mx->folder, path, path, mx->is_read_only) != FOLDER_OPEN) {
+		mx->folder = FOLDER_CLOSED;
+		mx->folder.path = mem_dup_str(path);
+		mx->folder.name = mem_dup_str(path);
+	}
+	mx->folder.is_system = true;
+	mx->has_folder = true;
+	choose_dot(mx);
+}
+
 static enum leave_open open_problem(struct mailx *mx, int r, const char *path, bool is_system)
 {
 	if (is_system && r == FOLDER_MISSING) {
@@ -225,12 +238,32 @@ enum leave_open leave_open_folder(struct mailx *mx, const char *written)
 		folder_close(&mx->folder);
 		r = FOLDER_MISSING; /* an empty system mailbox is none */
 	}
-	if (r != FOLDER_OPEN)
-		return open_problem(mx, r, buf_cstr(&path), is_system);
+	if (r != FOLDER_OPEN) {
+		enum leave_open told = open_problem(mx, r, buf_cstr(&path), is_system);
+		if (told == LEAVE_NO_MAIL && vars_on(&mx->vars, "emptystart"))
+			start_empty(mx, buf_cstr(&path));
+		return told;
+	}
 	mx->folder.is_system = is_system;
 	mx->has_folder = true;
 	choose_dot(mx);
 	return LEAVE_OPENED;
+}
+
+/* The mailbox was not there at the start (`emptystart'): it may be now. */
+static void open_late(struct mailx *mx)
+{
+	struct folder late;
+
+	if (mx->folder.fd >= 0 ||
+		folder_open(&late, mx->folder.path, mx->folder.name, mx->is_read_only) != FOLDER_OPEN)
+		return;
+	late.is_system = mx->folder.is_system;
+	late.size = 0; /* all of it is new to us */
+	mbox_index_free(&late.messages);
+	strlist_free(&late.files);
+	folder_close(&mx->folder);
+	mx->folder = late;
 }
 
 bool leave_take_new_mail(struct mailx *mx)
@@ -239,6 +272,8 @@ bool leave_take_new_mail(struct mailx *mx)
 	size_t n_new, first = mx->folder.messages.n;
 	int r;
 
+	if (mx->has_folder)
+		open_late(mx);
 	if (!mx->has_folder || !folder_has_grown(&mx->folder))
 		return false;
 	r = folder_extend(&mx->folder, &n_new);

@@ -14,7 +14,8 @@ void leave_unchanged(struct mailx *mx);
 
 enum leave_open {
 	LEAVE_OPENED,
-	LEAVE_NO_MAIL, /* a system mailbox with nothing in it, or none; told */
+	LEAVE_NO_MAIL, /* a system mailbox with nothing in it, or none; told. With `emptystart' it is open all
+			  the same */
 	LEAVE_FAILED,  /* told */
 };
 /* Opens the folder that a person calls `written' ("%" for the system mailbox); none is open. The first new

@@ -129,6 +129,7 @@ static int fill_draft(struct mailx *mx, struct draft *d, const struct options *o
 {
 	int status, r;
 
+	d->takes_targets = vars_on(&mx->vars, "expandaddr");
 	if (!take_recipients(mx, d, DRAFT_TO, &o->operands) ||
 		!take_recipients(mx, d, DRAFT_CC, &o->copies) ||
 		!take_recipients(mx, d, DRAFT_BCC, &o->blind_copies))
@@ -183,7 +184,9 @@ static int read_text(struct mailx *mx, struct draft *d)
 	int r;
 
 	if (!mx->has_escapes && !mx->input.is_tty) {
+		compose_head(mx, d);
 		r = input_rest(&mx->input, &d->text);
+		compose_tail(mx, d);
 		if (r < 0)
 			mailx_error(mx, "cannot read standard input: %s; nothing was sent", strerror(-r));
 		return r < 0 ? EX_IOERR : 0;

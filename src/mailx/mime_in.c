@@ -61,6 +61,18 @@ void mime_to_utf8(struct slice bytes, const char *charset, struct buf *utf8_out)
 	(void)iconv_close(converter); /* ours: cannot fail */
 }
 
+bool mime_read_date(struct slice value, int64_t *time_s_out)
+{
+	auto_free char *text = slice_dup(value);
+	GDateTime *date = g_mime_utils_header_decode_date(text);
+
+	if (!date)
+		return false;
+	*time_s_out = g_date_time_to_unix(date);
+	g_date_time_unref(date);
+	return true;
+}
+
 void mime_read_header(struct slice value, struct buf *utf8_out)
 {
 	auto_buf struct buf line = BUF_INIT(MAILX_VALUE_MAX);

@@ -12,6 +12,8 @@
 
 /* The body of a message as people read it. message: header and body, without From_ line. */
 void mime_read_text(struct slice message, bool all_alternatives, struct buf *utf8_out);
+/* The time that a Date: field says; false when it says none. */
+bool mime_read_date(struct slice value, int64_t *time_s_out);
 /* An unstructured or structured field's value with its encoded words decoded and its folds joined. */
 void mime_read_header(struct slice value, struct buf *utf8_out);
 

@@ -222,7 +222,9 @@ static void prepare_body(struct mailx *mx, const struct draft *d, struct body *b
 		buf_append(&body->bytes, buf_slice(&utf8));
 	if (t.has_nul)
 		body->encoding = GMIME_CONTENT_ENCODING_BASE64;
-	else if (t.longest > LIMIT_TEXT_LINE || t.has_cr ||
+	else if (t.longest > MIN(vars_number(&mx->vars, "maximum-unencoded-line-length", LIMIT_TEXT_LINE),
+				     LIMIT_TEXT_LINE) ||
+		t.has_cr ||
 		(t.has_8bit && wanted && slice_eq_nocase(slice_of(wanted), SLICE("quoted-printable"))))
 		body->encoding = GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
 	else
@@ -317,6 +319,13 @@ static GMimePart *attachment_part(struct mailx *mx, const struct attachment *a)
 			    type = BUF_INIT(MAILX_VALUE_MAX);
 	GMimePart *part;
 
+	if (a->is_message) {
+		part = new_part("message/rfc822", a->content,
+			mime_traits(a->content).has_8bit ? GMIME_CONTENT_ENCODING_8BIT
+							 : GMIME_CONTENT_ENCODING_7BIT);
+		g_mime_object_set_disposition(GMIME_OBJECT(part), "inline");
+		return part;
+	}
 	attachment_type(mx, a, &type);
 	part = new_part(buf_cstr(&type), a->content, attachment_encoding(buf_cstr(&type), a->content));
 	header_safe_text(slice_of(a->name), &name);

@@ -13,6 +13,7 @@
 struct attachment {
 	const char *name; /* as the receiver sees it */
 	struct slice content;
+	bool is_message; /* message/rfc822, as it is (RFC 2046, 5.2.1: no encoding) */
 };
 
 /* n attachments have been read already. False when it does not fit in memory. */

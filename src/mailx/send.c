@@ -57,8 +57,8 @@ static bool read_attachment(struct mailx *mx, const char *path, struct buf *cont
 /* The draft as bytes; false when an attachment cannot be read or it does not fit. */
 static bool write_message(struct mailx *mx, const struct draft *d, struct buf *message_out)
 {
-	size_t n = d->attachments.n;
-	auto_free struct attachment *attachments = mem_new_array(n, sizeof(*attachments));
+	size_t n = d->attachments.n, n_all = n + d->n_messages;
+	auto_free struct attachment *attachments = mem_new_array(n_all, sizeof(*attachments));
 	auto_free struct buf *contents = mem_new_array(n, sizeof(*contents));
 	bool is_good = true;
 
@@ -69,7 +69,10 @@ static bool write_message(struct mailx *mx, const struct draft *d, struct buf *m
 		attachments[i] = (struct attachment){ .name = slash ? slash + 1 : path,
 			.content = buf_slice(&contents[i]) };
 	}
-	if (is_good && !mime_write(mx, d, attachments, n, clock_wall_s(), message_out)) {
+	for (size_t i = n; i < n_all; i++)
+		attachments[i] =
+			(struct attachment){ .content = buf_slice(&d->messages[i - n]), .is_message = true };
+	if (is_good && !mime_write(mx, d, attachments, n_all, clock_wall_s(), message_out)) {
 		mailx_error(mx, "the message is too large (more than %lu MiB)", MAILX_TEXT_MAX >> 20);
 		is_good = false;
 	}
@@ -178,12 +181,59 @@ static void add_signature(struct mailx *mx, struct draft *d)
 		mailx_error(mx, "the signature \"%s\" is left out: %s", buf_cstr(&path), strerror(-r));
 }
 
+/* The message at the end of a folder. 0, LOCK_BUSY or negative errno. */
+static int append_sent(struct mailx *mx, const char *path, struct slice message)
+{
+	auto_buf struct buf text = BUF_INIT(MAILX_TEXT_MAX), line = BUF_INIT(1024);
+	bool is_new;
+
+	buf_printf(&line, "From %s ", mx->user);
+	date_append_from_line(&line, clock_wall_s());
+	mbox_quote(buf_slice(&line), message, &text);
+	return buf_ok(&text) ? append_to_file(path, APPEND_MESSAGES, buf_slice(&text), &is_new) : -EFBIG;
+}
+
+static bool send_to_command(struct mailx *mx, const char *command, struct slice message)
+{
+	auto_close int in = child_input(message);
+	int status = 0, r = in < 0 ? in : child_shell(mailx_shell(mx), command, in, -1, &status);
+
+	if (r < 0 || status)
+		mailx_error(mx, "\"%s\" did not take the message: %s", command,
+			r < 0 ? strerror(-r) : "its exit status is not 0");
+	return r == 0 && status == 0;
+}
+
+/* Files and commands among the addressees (`expandaddr'). Exit status. */
+static int send_to_targets(struct mailx *mx, const struct draft *d, struct slice message)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < d->targets.n; i++) {
+		auto_buf struct buf path = BUF_INIT(PATH_MAX);
+		const char *target = d->targets.at[i];
+		int r;
+		if (target[0] == '|') {
+			status = send_to_command(mx, target + 1, message) ? status : EX_UNAVAILABLE;
+			continue;
+		}
+		if (!mailx_file_name(mx, target, &path) || !buf_cstr(&path))
+			return EX_CANTCREAT;
+		r = append_sent(mx, buf_cstr(&path), message);
+		if (r != 0) {
+			mailx_error(mx, "cannot write \"%s\": %s", buf_cstr(&path), append_problem(r));
+			status = EX_CANTCREAT;
+		}
+	}
+	return status;
+}
+
 /* A copy of what was sent, in the file that the variable `record' names. */
 static void record(struct mailx *mx, struct slice message)
 {
 	const char *file = vars_get(&mx->vars, "record");
-	auto_buf struct buf path = BUF_INIT(PATH_MAX), text = BUF_INIT(MAILX_TEXT_MAX), line = BUF_INIT(1024);
-	bool in_folder = vars_on(&mx->vars, "outfolder"), is_new;
+	auto_buf struct buf path = BUF_INIT(PATH_MAX), line = BUF_INIT(1024);
+	bool in_folder = vars_on(&mx->vars, "outfolder");
 	int r;
 
 	if (!file || !*file || vars_on(&mx->vars, "debug"))
@@ -194,14 +244,10 @@ static void record(struct mailx *mx, struct slice message)
 		buf_append_str(&line, file);
 	if (!buf_cstr(&line) || !mailx_file_name(mx, buf_cstr(&line), &path) || !buf_cstr(&path))
 		return;
-	buf_clear(&line);
-	buf_printf(&line, "From %s ", mx->user);
-	date_append_from_line(&line, clock_wall_s());
-	mbox_quote(buf_slice(&line), message, &text);
-	r = append_to_file(buf_cstr(&path), APPEND_MESSAGES, buf_slice(&text), &is_new);
+	r = append_sent(mx, buf_cstr(&path), message);
 	if (r != 0)
 		mailx_error(mx, "the message was sent, but not recorded in \"%s\": %s", buf_cstr(&path),
-			r < 0 ? strerror(-r) : "another program keeps it locked");
+			append_problem(r));
 }
 
 int send_draft(struct mailx *mx, struct draft *d)
@@ -222,7 +268,9 @@ int send_draft(struct mailx *mx, struct draft *d)
 		deadletter_save(mx, d, "mail: an attachment could not be read");
 		return EX_NOINPUT;
 	}
-	status = send_bytes(mx, d, buf_slice(&message));
+	status = draft_count_recipients(d) > d->targets.n ? send_bytes(mx, d, buf_slice(&message)) : 0;
+	if (status == 0 && !vars_on(&mx->vars, "debug"))
+		status = send_to_targets(mx, d, buf_slice(&message));
 	if (status) {
 		buf_printf(&note, "mail: not sent, status %d", status);
 		deadletter_save(mx, d, buf_cstr(&note));

@@ -86,7 +86,8 @@ static int session_loop(struct mailx *mx)
 
 int session_run(struct mailx *mx, const char *folder)
 {
-	if (leave_open_folder(mx, folder) != LEAVE_OPENED)
+	(void)leave_open_folder(mx, folder); /* it told */
+	if (!mx->has_folder)
 		return 1;
 	show_start(mx);
 	return session_loop(mx);
