@@ -119,7 +119,9 @@ static int checkpoint_judge(struct checkpoint_reader *r)
 	}
 	if (result < 0)
 		return result;
-	if (!format_get_references(buf_slice(&r->payload), &r->n_messages, &r->references, &r->n_references))
+	if (r->slice.n_entries ||
+		!format_get_references(
+			buf_slice(&r->payload), &r->n_messages, &r->references, &r->n_references))
 		return -EBADMSG;
 	return r->n_messages == n_messages && r->at == r->bytes ? 0 : -EBADMSG;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* format.c - headers of segments, batches and records; see format.h, fields of records are in format_fields.c
- */
+/* format.c - headers of segments, batches, records and checkpoints; see format.h, fields are in
+ * format_fields.c */
 #include "spool/format.h"
 #include "base/crc32c.h"
 
@@ -24,7 +24,8 @@ static uint64_t get(const char *from, size_t n_bytes)
 	return value;
 }
 
-/* Magic, checksum of everything behind the checksum, version: how segment and batch headers begin. */
+/* Magic, checksum of everything behind the checksum, version: how segment, batch and checkpoint headers
+ * begin. */
 static void seal(char *header, size_t n, const char magic[8])
 {
 	memcpy(header, magic, 8);
@@ -39,6 +40,12 @@ static enum format_outcome unseal(const char *header, size_t n, const char magic
 	if (get(header + 8, 4) != crc32c(0, (struct slice){ header + 12, n - 12 }))
 		return FORMAT_BAD;
 	return get(header + 12, 2) == FORMAT_VERSION ? FORMAT_OK : FORMAT_NEWER;
+}
+
+/* Bytes that this version does not use: a header in which they are not zero is not of it. */
+static bool is_zero(const char *at, size_t n)
+{
+	return get(at, n) == 0;
 }
 
 void format_segment_encode(const struct format_segment *s, char to[FORMAT_SEGMENT_HEADER])
@@ -58,6 +65,8 @@ enum format_outcome format_segment_decode(
 
 	if (outcome != FORMAT_OK)
 		return outcome;
+	if (!is_zero(from + 15, 1) || !is_zero(from + 40, 8))
+		return FORMAT_BAD;
 	*segment_out = (struct format_segment){
 		.node = (uint8_t)from[14],
 		.generation = get(from + 16, 8),
@@ -110,7 +119,8 @@ enum format_outcome format_batch_decode(const char from[FORMAT_BATCH_HEADER], st
 
 	if (outcome != FORMAT_OK)
 		return outcome;
-	if (!batch_is_possible(&b))
+	if (!is_zero(from + 15, 1) || !is_zero(from + 20, 4) || !is_zero(from + 88, 8) ||
+		!batch_is_possible(&b))
 		return FORMAT_BAD;
 	*batch_out = b;
 	return FORMAT_OK;
@@ -179,6 +189,8 @@ enum format_outcome format_checkpoint_decode(
 
 	if (outcome != FORMAT_OK)
 		return outcome;
+	if (!is_zero(from + 15, 1) || !is_zero(from + 48, 8) || !is_zero(from + 56, 8))
+		return FORMAT_BAD;
 	*checkpoint_out = (struct format_checkpoint){
 		.node = (uint8_t)from[14],
 		.number = get(from + 16, 8),

@@ -5,7 +5,8 @@
  * Pure functions, no I/O. All integers are little-endian; fields of records are variable-length integers
  * (LEB128) and counted byte strings. Decoders take bytes from a disk that may have failed: they accept only
  * what the encoders write, use every byte, and never look past the end. docs/SPOOL.md has the tables that
- * these functions follow. Layer: spool, for this folder alone. Tests: test_format.c; fuzz_spool_format.c.
+ * these functions follow. Layer: spool, for this folder alone. Tests: test_format.c;
+ * fuzz/fuzz_spool_format.c, fuzz_spool_segment.c, fuzz_spool_checkpoint.c.
  */
 #pragma once
 #include "spool/spool.h"

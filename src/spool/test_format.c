@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_format.c - headers and fields: what is written is read back, anything else is refused */
 #include "spool/format.h"
+#include "base/crc32c.h"
 #include "support/test.h"
 
 static const struct spool_envelope envelope = {
@@ -204,9 +205,72 @@ static void numbers(void **state)
 	}
 }
 
-static void headers_come_back(void **state)
+/* ---- headers ---- */
+
+static enum format_outcome decode_segment(const char *at)
 {
-	struct format_segment s = { .node = 7, .generation = 1, .nonce = UINT64_MAX, .bytes = 65536 }, s2;
+	struct format_segment out;
+
+	return format_segment_decode(at, &out);
+}
+
+static enum format_outcome decode_batch(const char *at)
+{
+	struct format_batch out;
+
+	return format_batch_decode(at, &out);
+}
+
+static enum format_outcome decode_checkpoint(const char *at)
+{
+	struct format_checkpoint out;
+
+	return format_checkpoint_decode(at, &out);
+}
+
+static void reseal(char *header, size_t n)
+{
+	uint32_t crc = crc32c(0, (struct slice){ header + 12, n - 12 });
+
+	memcpy(header + 8, &crc, sizeof(crc));
+}
+
+/* No flipped bit passes; with a right checksum a byte that is not used must be zero, and another version is
+ * known as one. */
+static void assert_header_is_strict(char *header, size_t n, enum format_outcome (*decode)(const char *at),
+	const unsigned char *unused, size_t n_unused)
+{
+	for (size_t bit = 0; bit < n * 8; bit++) {
+		header[bit / 8] = (char)(header[bit / 8] ^ (1 << bit % 8));
+		assert_int_equal(decode(header), FORMAT_BAD);
+		header[bit / 8] = (char)(header[bit / 8] ^ (1 << bit % 8));
+	}
+	for (size_t i = 0; i < n_unused; i++) {
+		header[unused[i]] = 1;
+		reseal(header, n);
+		assert_int_equal(decode(header), FORMAT_BAD);
+		header[unused[i]] = 0;
+	}
+	header[12] = FORMAT_VERSION + 1;
+	reseal(header, n);
+	assert_int_equal(decode(header), FORMAT_NEWER);
+}
+
+static void segment_headers_come_back(void **state)
+{
+	static const unsigned char unused[] = { 15, 40, 47 };
+	struct format_segment s = { .node = 7, .generation = 1, .nonce = UINT64_MAX, .bytes = 65536 }, got;
+	char header[FORMAT_SEGMENT_HEADER];
+
+	format_segment_encode(&s, header);
+	assert_int_equal(format_segment_decode(header, &got), FORMAT_OK);
+	assert_true(got.node == 7 && got.generation == 1 && got.nonce == UINT64_MAX && got.bytes == 65536);
+	assert_header_is_strict(header, sizeof(header), decode_segment, unused, sizeof(unused));
+}
+
+static void batch_headers_come_back(void **state)
+{
+	static const unsigned char unused[] = { 15, 20, 23, 88, 95 };
 	struct format_batch b = { .node = 7,
 		.n_records = 2,
 		.generation = 1,
@@ -217,28 +281,94 @@ static void headers_come_back(void **state)
 		.synced_lsn = 9,
 		.high_water = 3,
 		.bytes = 500 },
-			    b2;
-	char seg[FORMAT_SEGMENT_HEADER], batch[FORMAT_BATCH_HEADER];
+			    got;
+	char header[FORMAT_BATCH_HEADER];
 
-	format_segment_encode(&s, seg);
-	assert_int_equal(format_segment_decode(seg, &s2), FORMAT_OK);
-	assert_true(s2.node == 7 && s2.generation == 1 && s2.nonce == UINT64_MAX && s2.bytes == 65536);
-	format_batch_encode(&b, batch);
-	memset(&b2, 0, sizeof(b2));
-	assert_int_equal(format_batch_decode(batch, &b2), FORMAT_OK);
-	assert_true(b2.node == 7 && b2.n_records == 2 && b2.generation == 1 && b2.nonce == 9 &&
-		b2.sequence == 5 && b2.first_lsn == 10 && b2.last_lsn == 11 && b2.synced_lsn == 9 &&
-		b2.high_water == 3 && b2.bytes == 500);
-	for (size_t bit = 0; bit < sizeof(seg) * 8; bit++) {
-		seg[bit / 8] = (char)(seg[bit / 8] ^ (1 << bit % 8));
-		assert_int_equal(format_segment_decode(seg, &s2), FORMAT_BAD);
-		seg[bit / 8] = (char)(seg[bit / 8] ^ (1 << bit % 8));
+	format_batch_encode(&b, header);
+	assert_int_equal(format_batch_decode(header, &got), FORMAT_OK);
+	assert_true(got.node == 7 && got.n_records == 2 && got.generation == 1 && got.nonce == 9 &&
+		got.sequence == 5 && got.first_lsn == 10 && got.last_lsn == 11 && got.synced_lsn == 9 &&
+		got.high_water == 3 && got.bytes == 500);
+	assert_header_is_strict(header, sizeof(header), decode_batch, unused, sizeof(unused));
+}
+
+static void checkpoint_headers_come_back(void **state)
+{
+	static const unsigned char unused[] = { 15, 48, 55, 56, 63 };
+	struct format_checkpoint c = { .node = 7, .number = 3, .nonce = 9, .lsn = 10, .high_water = 11 }, got;
+	char header[FORMAT_CHECKPOINT_HEADER];
+
+	format_checkpoint_encode(&c, header);
+	assert_int_equal(format_checkpoint_decode(header, &got), FORMAT_OK);
+	assert_true(
+		got.node == 7 && got.number == 3 && got.nonce == 9 && got.lsn == 10 && got.high_water == 11);
+	assert_header_is_strict(header, sizeof(header), decode_checkpoint, unused, sizeof(unused));
+}
+
+static void slices_are_checked_with_their_payload(void **state)
+{
+	struct {
+		char header[FORMAT_SLICE_HEADER], payload[5];
+	} bytes = { .payload = "slice" };
+	struct format_slice s = { .kind = FORMAT_SLICE_MESSAGES,
+		.n_entries = 2,
+		.bytes = 5,
+		.nonce = 9,
+		.number = 3,
+		.lsn = 10 },
+			    got;
+	struct slice payload = { bytes.payload, 5 };
+	char *at = (char *)&bytes;
+
+	format_slice_encode(&s, payload, bytes.header);
+	assert_int_equal(format_slice_decode(bytes.header, &got), FORMAT_OK);
+	assert_true(got.kind == FORMAT_SLICE_MESSAGES && got.n_entries == 2 && got.bytes == 5 &&
+		got.nonce == 9 && got.number == 3 && got.lsn == 10);
+	assert_true(format_slice_check(bytes.header, payload));
+	for (size_t bit = 0; bit < sizeof(bytes) * 8; bit++) {
+		at[bit / 8] = (char)(at[bit / 8] ^ (1 << bit % 8));
+		assert_false(format_slice_decode(bytes.header, &got) == FORMAT_OK &&
+			format_slice_check(bytes.header, payload));
+		at[bit / 8] = (char)(at[bit / 8] ^ (1 << bit % 8));
 	}
-	for (size_t bit = 0; bit < sizeof(batch) * 8; bit++) {
-		batch[bit / 8] = (char)(batch[bit / 8] ^ (1 << bit % 8));
-		assert_int_equal(format_batch_decode(batch, &b2), FORMAT_BAD);
-		batch[bit / 8] = (char)(batch[bit / 8] ^ (1 << bit % 8));
+}
+
+static void checkpoint_entries_come_back(void **state)
+{
+	struct format_entry e = { .id = UINT64_MAX,
+		.generation = 3,
+		.content_at = UINT32_MAX,
+		.record_bytes = 9000,
+		.content_crc = 0xDEADBEEF,
+		.has_body_file = true,
+		.fields = { "fields", 6 } },
+			    got;
+	struct format_reference references[] = { { 1, UINT64_MAX }, { 300, 2 } }, *read;
+	struct buf bytes = BUF_INIT(1000);
+	uint64_t n_messages;
+	size_t n;
+
+	format_put_entry(&bytes, &e);
+	struct slice rest = buf_slice(&bytes);
+	assert_true(format_get_entry(&rest, &got));
+	assert_int_equal(rest.len, 0);
+	assert_true(got.id == UINT64_MAX && got.generation == 3 && got.content_at == UINT32_MAX &&
+		got.record_bytes == 9000 && got.content_crc == 0xDEADBEEF && got.has_body_file);
+	assert_slice_equal(got.fields, e.fields);
+	for (size_t len = 0; len < bytes.len; len++) {
+		rest = slice_first(buf_slice(&bytes), len);
+		assert_false(format_get_entry(&rest, &got));
+		assert_int_equal(rest.len, len); /* not moved */
 	}
+	buf_clear(&bytes);
+	format_put_references(&bytes, 77, references, 2);
+	assert_true(format_get_references(buf_slice(&bytes), &n_messages, &read, &n));
+	assert_true(n_messages == 77 && n == 2 && read[0].nonce == UINT64_MAX && read[1].generation == 300);
+	mem_free(read);
+	for (size_t len = 0; len < bytes.len; len++)
+		assert_false(
+			format_get_references(slice_first(buf_slice(&bytes), len), &n_messages, &read, &n));
+	buf_free(&bytes);
 }
 
 static void impossible_batches_are_refused(void **state)
@@ -298,7 +428,11 @@ int main(void)
 		cmocka_unit_test(damaged_fields_are_refused),
 		cmocka_unit_test(changes_apply),
 		cmocka_unit_test(numbers),
-		cmocka_unit_test(headers_come_back),
+		cmocka_unit_test(segment_headers_come_back),
+		cmocka_unit_test(batch_headers_come_back),
+		cmocka_unit_test(checkpoint_headers_come_back),
+		cmocka_unit_test(slices_are_checked_with_their_payload),
+		cmocka_unit_test(checkpoint_entries_come_back),
 		cmocka_unit_test(impossible_batches_are_refused),
 		cmocka_unit_test(records_are_checked_with_their_fields),
 	};
