@@ -3,9 +3,13 @@
  * reclaim.c - space comes back: dead segments from the oldest on, and compaction of those that hold little
  *
  * Segments are freed in order of age only, so that a result never disappears before the message it belongs
- * to. What still lives in the oldest one is copied to the head (envelope and recipients as the queue has them
- * now) when the dead space of the log exceeds twice the live plus a few segments; a segment whose sync failed
- * is emptied in the same way at once. One round at a time; its records are in no hurry.
+ * to. What still lives in the oldest ones is copied to the head (envelope and recipients as the queue has
+ * them now) when the dead space of the log exceeds one and a half times the live plus a few segments; a
+ * segment whose sync failed is emptied in the same way at once.
+ *
+ * One round at a time; its records are in no hurry. Nothing comes back before a whole segment is empty, so a
+ * round grows with what is too much: it must outrun the mail that is written meanwhile, even when all that is
+ * old lives. So dead space stays below twice the live plus a few segments.
  */
 #include "spool/spool-private.h"
 #include "base/clock.h"
@@ -51,18 +55,27 @@ static bool reclaim_is_short(struct spool *sp)
 	return is_short;
 }
 
+/* Dead bytes beyond what is tolerated. */
+static uint64_t reclaim_excess(const struct spool *sp)
+{
+	uint64_t tolerated =
+		sp->live_bytes + sp->live_bytes / 2 + SPOOL_SLACK_SEGMENTS * sp->set.segment_bytes;
+	uint64_t dead = sp->log_bytes > sp->live_bytes ? sp->log_bytes - sp->live_bytes : 0;
+
+	return dead > tolerated ? dead - tolerated : 0;
+}
+
 /* The segment to empty now, or NULL. */
 static struct spool_segment *reclaim_choose(struct spool *sp)
 {
 	struct spool_segment *oldest = list_first(&sp->segments, struct spool_segment, node);
 	struct spool_segment *abandoned = sp->n_abandoned ? reclaim_find_abandoned(sp) : NULL;
-	uint64_t dead = sp->log_bytes > sp->live_bytes ? sp->log_bytes - sp->live_bytes : 0;
 
 	if (abandoned)
 		return abandoned;
 	if (!oldest || segment_is_last(sp, oldest) || list_empty(&oldest->entries))
 		return NULL;
-	if (dead > 2 * sp->live_bytes + SPOOL_SLACK_SEGMENTS * sp->set.segment_bytes)
+	if (reclaim_excess(sp))
 		return oldest;
 	return reclaim_is_short(sp) && oldest->live_bytes <= oldest->bytes / 4 ? oldest : NULL;
 }
@@ -187,20 +200,46 @@ static void move_add(struct spool *sp, struct spool_entry *entry)
 	op->content->n_refs += entry->is_cached;
 }
 
-static void reclaim_start_round(struct spool *sp, struct spool_segment *s)
-{
-	uint64_t bytes = 0;
+/* How much one round moves: a sixteenth of what is too much, within limits. */
+struct move_budget {
+	uint64_t bytes;
+	size_t n_entries;
+};
 
-	sp->move.items = mem_new_array(SPOOL_MOVE_ENTRIES, sizeof(*sp->move.items));
-	sp->move.n_items = 0;
+static struct move_budget reclaim_budget(uint64_t excess)
+{
+	uint64_t bytes = MIN(MAX(excess / 16, SPOOL_MOVE_BYTES), SPOOL_MOVE_BYTES_MAX);
+
+	return (struct move_budget){ bytes, (size_t)(bytes / SPOOL_MOVE_ENTRY_BYTES) };
+}
+
+/* False: the budget is used up. */
+static bool move_add_segment(struct spool *sp, struct spool_segment *s, struct move_budget *budget)
+{
 	list_for_each (node, &s->entries) {
 		struct spool_entry *entry = CONTAINER_OF(node, struct spool_entry, in_segment);
 		if (entry_is_watched(entry))
 			continue;
+		if (budget->bytes == 0 || budget->n_entries == 0)
+			return false;
+		budget->n_entries--;
+		budget->bytes -= MIN(budget->bytes, (uint64_t)entry->record_bytes);
 		move_add(sp, entry);
-		bytes += entry->record_bytes;
-		if (bytes >= SPOOL_MOVE_BYTES || sp->move.n_items == SPOOL_MOVE_ENTRIES)
-			break;
+	}
+	return true;
+}
+
+/* From s, and from those behind it as long as emptying the ones before is not enough. */
+static void reclaim_start_round(struct spool *sp, struct spool_segment *s)
+{
+	uint64_t excess = reclaim_excess(sp);
+	struct move_budget budget = reclaim_budget(excess);
+
+	sp->move.items = mem_new_array(budget.n_entries, sizeof(*sp->move.items));
+	sp->move.n_items = 0;
+	while (!segment_is_last(sp, s) && move_add_segment(sp, s, &budget) && s->bytes < excess) {
+		excess -= s->bytes;
+		s = CONTAINER_OF(s->node.next, struct spool_segment, node);
 	}
 	sp->move.n_open = sp->move.n_items;
 	if (sp->move.n_items == 0) {

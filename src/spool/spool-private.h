@@ -16,12 +16,12 @@
 #include "base/table.h"
 #include <stdatomic.h>
 
-#define SPOOL_MOVE_BYTES (1024 * 1024) /* read and written again in one round of compaction */
-#define SPOOL_MOVE_ENTRIES 64
-#define SPOOL_SPARE_SEGMENTS                                                                                 \
-	3		       /* prepared beyond the reserve when recycling offers them; more are unlinked  \
-				*/
-#define SPOOL_SLACK_SEGMENTS 4 /* dead space that is not worth compaction */
+/* One round of compaction reads and writes again at least so much, and at most when much is too much. */
+#define SPOOL_MOVE_BYTES ((uint64_t)256 * 1024)
+#define SPOOL_MOVE_BYTES_MAX ((uint64_t)4 * 1024 * 1024)
+#define SPOOL_MOVE_ENTRY_BYTES 4096 /* a message counts as so much: small ones cost as much */
+#define SPOOL_SPARE_SEGMENTS 3	    /* prepared beyond the reserve out of dead ones; more are unlinked */
+#define SPOOL_SLACK_SEGMENTS 4	    /* dead space that is not worth compaction */
 #define SPOOL_MIN_THRESHOLD 4096
 #define SPOOL_NAME_MAX 40
 

@@ -13,8 +13,8 @@
  *
  * Never: logging (it reports through hooks), policy, network, text of messages. Errors are negative errno.
  * The format and every legal state on disk: docs/SPOOL.md. Layer: spool (base, mail, libuv).
- * Tests: test_spool.c, test_recovery.c, test_crash.c, test_faults.c, test_reclaim.c, test_checkpoint.c,
- * test_checkpoint_write.c, test_load.c; tests/crash.
+ * Tests: test_spool.c, test_recovery.c, test_crash.c, test_faults.c, test_reclaim.c, test_bounds.c,
+ * test_checkpoint.c, test_checkpoint_write.c, test_load.c; tests/crash.
  */
 #pragma once
 #include "base/buf.h"
