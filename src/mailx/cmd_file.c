@@ -123,7 +123,30 @@ enum command_result cmd_chdir(struct mailx *mx, struct command_args *args)
 	return COMMAND_FAILED;
 }
 
-/* The editor shows a copy; what it changes there is not taken back: a mailbox is no scratch paper. */
+/* What the editor made of a message. Without `writebackedited' that was a copy: a mailbox is no scratch
+ * paper. */
+static void take_edited(struct mailx *mx, size_t index, struct slice text)
+{
+	if (!vars_on(&mx->vars, "writebackedited")) {
+		mailx_error(mx,
+			"%zu: changes to messages are not kept; save the text from the editor, or set the "
+			"variable `writebackedited'",
+			index + 1);
+		return;
+	}
+	switch (folder_edit(&mx->folder, index, text)) {
+	case FOLDER_EDITED: break;
+	case FOLDER_EDIT_NOT_ONE:
+		mailx_error(mx,
+			"%zu: stays as it is: the text must begin with its From line and have no other",
+			index + 1);
+		break;
+	case FOLDER_EDIT_NEVER:
+		mailx_error(mx, "%zu: stays as it is: messages in a Maildir are not changed", index + 1);
+		break;
+	}
+}
+
 static enum command_result edit_copies(struct mailx *mx, struct command_args *args, enum editor_kind kind)
 {
 	static const struct show_options options = {
@@ -138,9 +161,7 @@ static enum command_result edit_copies(struct mailx *mx, struct command_args *ar
 		if (!editor_change(mx, kind, &text))
 			return COMMAND_FAILED;
 		if (!slice_eq(buf_slice(&before), buf_slice(&text)))
-			mailx_error(mx,
-				"%zu: changes to messages are not kept; save the text from the editor",
-				args->list.at[i] + 1);
+			take_edited(mx, args->list.at[i], buf_slice(&text));
 		mx->folder.messages.at[args->list.at[i]].flags |= MESSAGE_READ | MESSAGE_TOUCHED;
 		mx->folder.dot = args->list.at[i];
 		mx->dot_was_shown = true;

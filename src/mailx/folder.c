@@ -184,6 +184,7 @@ int folder_extend(struct folder *f, size_t *n_new_out)
 static int folder_read_part(const struct folder *f, size_t index, uint64_t size, struct buf *out)
 {
 	const struct message *m = &f->messages.at[index];
+	uint32_t head_size = m->edited ? m->edited->stored_head_size : m->head_size;
 	char *room = buf_reserve(out, size);
 	int r;
 
@@ -194,7 +195,7 @@ static int folder_read_part(const struct folder *f, size_t index, uint64_t size,
 		return -ESTALE;
 	if (r < 0)
 		return r;
-	if (crc32c(0, (struct slice){ room, m->head_size }) != m->head_crc)
+	if (crc32c(0, (struct slice){ room, head_size }) != m->head_crc)
 		return -ESTALE;
 	buf_grew(out, size);
 	return 0;
@@ -202,16 +203,71 @@ static int folder_read_part(const struct folder *f, size_t index, uint64_t size,
 
 int folder_read(struct folder *f, size_t index, struct buf *out)
 {
+	const struct message *m = &f->messages.at[index];
+
 	if (f->kind == FOLDER_MAILDIR)
 		return maildir_read(f, index, false, out);
+	if (m->edited) {
+		buf_append(out, buf_slice(&m->edited->text));
+		return buf_ok(out) ? 0 : -EFBIG;
+	}
 	return folder_read_part(f, index, f->messages.at[index].size, out);
 }
 
 int folder_read_head(struct folder *f, size_t index, struct buf *out)
 {
+	const struct message *m = &f->messages.at[index];
+
 	if (f->kind == FOLDER_MAILDIR)
 		return maildir_read(f, index, true, out);
-	return folder_read_part(f, index, f->messages.at[index].head_size, out);
+	if (m->edited) {
+		buf_append(out, slice_first(buf_slice(&m->edited->text), m->head_size));
+		return buf_ok(out) ? 0 : -EFBIG;
+	}
+	return folder_read_part(f, index, m->head_size, out);
+}
+
+int folder_read_stored_head(const struct folder *f, size_t index, struct buf *out)
+{
+	const struct message *m = &f->messages.at[index];
+
+	return folder_read_part(f, index, m->edited ? m->edited->stored_head_size : m->head_size, out);
+}
+
+/* What begins at the next From_ line in text: all there is behind the message. */
+static bool is_one_message(struct slice text, struct message *scanned_out)
+{
+	struct mbox_index index = { 0 };
+	bool is_one = mbox_scan(text, 0, &index) == MBOX_OK && index.n == 1 && index.at[0].offset == 0;
+
+	if (is_one)
+		*scanned_out = index.at[0];
+	mbox_index_free(&index);
+	return is_one;
+}
+
+enum folder_edit folder_edit(struct folder *f, size_t index, struct slice text)
+{
+	struct message *m = &f->messages.at[index], scanned;
+	struct edited *edited;
+
+	if (f->kind == FOLDER_MAILDIR)
+		return FOLDER_EDIT_NEVER;
+	if (!is_one_message(text, &scanned))
+		return FOLDER_EDIT_NOT_ONE;
+	edited = mem_new(sizeof(*edited));
+	*edited = (struct edited){ .text = BUF_INIT(MAILX_TEXT_MAX),
+		.stored_head_size = m->edited ? m->edited->stored_head_size : m->head_size };
+	buf_append(&edited->text, text);
+	while (edited->text.len < 2 || memcmp(edited->text.at + edited->text.len - 2, "\n\n", 2) != 0)
+		buf_append_byte(&edited->text, '\n');
+	if (m->edited)
+		buf_free(&m->edited->text);
+	mem_free(m->edited);
+	m->edited = edited;
+	m->head_size = scanned.head_size;
+	m->n_lines = 0;
+	return FOLDER_EDITED;
 }
 
 uint32_t folder_count_lines(struct folder *f, size_t index)

@@ -66,6 +66,16 @@ bool folder_is_as_read(const struct folder *f, int packed_fd);
 MUST_USE int folder_read(struct folder *f, size_t index, struct buf *out);
 /* From_ line and header only; -ESTALE as above. */
 MUST_USE int folder_read_head(struct folder *f, size_t index, struct buf *out);
+/* From_ line and header as the folder has them, whatever an editor made of the message. */
+MUST_USE int folder_read_stored_head(const struct folder *f, size_t index, struct buf *out);
+
+enum folder_edit {
+	FOLDER_EDITED,
+	FOLDER_EDIT_NOT_ONE, /* text is not one message: no From_ line, or several */
+	FOLDER_EDIT_NEVER,   /* not in this kind of folder */
+};
+/* The message reads as text (in mbox form) from now on, and is written back when the folder is. */
+MUST_USE enum folder_edit folder_edit(struct folder *f, size_t index, struct slice text);
 uint32_t folder_count_lines(struct folder *f, size_t index);
 
 /* Parts of a message as read: each is empty when missing. */

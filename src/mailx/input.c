@@ -14,7 +14,7 @@ struct input_editor {
 	const char *prompt;
 };
 
-static volatile sig_atomic_t was_interrupted, was_hung_up;
+static volatile sig_atomic_t was_interrupted, was_hung_up, was_resized;
 
 static void on_interrupt(int signal_number)
 {
@@ -28,17 +28,25 @@ static void on_hangup(int signal_number)
 	was_hung_up = 1;
 }
 
+static void on_resize(int signal_number)
+{
+	(void)signal_number;
+	was_resized = 1;
+}
+
 void input_catch_signals(bool is_ignoring)
 {
 	/* No SA_RESTART: a read must come back. */
 	struct sigaction interrupt = { .sa_handler = is_ignoring ? SIG_IGN : on_interrupt };
 	struct sigaction hangup = { .sa_handler = on_hangup }, before;
+	struct sigaction resize = { .sa_handler = on_resize, .sa_flags = SA_RESTART };
 
 	if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 		(void)sigaction(SIGINT, &interrupt, NULL); /* a valid signal: cannot fail */
 	if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 		(void)sigaction(SIGHUP, &hangup, NULL);
 	(void)sigaction(SIGTERM, &hangup, NULL);
+	(void)sigaction(SIGWINCH, &resize, NULL);
 }
 
 bool input_take_interrupt(void)
@@ -144,13 +152,24 @@ static void editor_tab(EditLine *edit)
 		show_choices(&choices);
 }
 
+static void editor_resize(EditLine *edit)
+{
+	if (!was_resized)
+		return;
+	was_resized = 0;
+	el_resize(edit);
+}
+
 /* libedit's own reader waits in read(), which a signal that came a moment earlier does not end. */
 static int editor_char(EditLine *edit, wchar_t *c)
 {
 	int n;
 
-	if (!wait_for_input())
-		return -1;
+	while (!wait_for_input()) {
+		if (was_interrupted || was_hung_up || !was_resized)
+			return -1;
+		editor_resize(edit);
+	}
 	(void)el_set(edit, EL_GETCFN, EL_BUILTIN_GETCFN); /* cannot fail, as below */
 	n = el_wgetc(edit, c);
 	(void)el_set(edit, EL_GETCFN, editor_char);
@@ -216,6 +235,7 @@ static enum input_result editor_line(
 	if (input_take_interrupt())
 		return INPUT_INTERRUPT; /* typed before we came here: no read would be ended by it */
 	in->editor->prompt = prompt;
+	editor_resize(in->editor->edit);
 	if (initial && *initial)
 		el_push(in->editor->edit, initial);
 	line = el_gets(in->editor->edit, &length);

@@ -112,7 +112,8 @@ static bool has_deletions(const struct mailx *mx)
 static bool has_changes(const struct mailx *mx)
 {
 	for (size_t i = 0; i < mx->folder.messages.n; i++)
-		if ((mx->folder.messages.at[i].flags & MESSAGE_STORED) != mx->folder.messages.at[i].stored)
+		if ((mx->folder.messages.at[i].flags & MESSAGE_STORED) != mx->folder.messages.at[i].stored ||
+			mx->folder.messages.at[i].edited)
 			return true;
 	return has_deletions(mx);
 }

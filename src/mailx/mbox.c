@@ -159,6 +159,11 @@ enum mbox_result mbox_scan(struct slice bytes, uint64_t base, struct mbox_index 
 
 void mbox_index_free(struct mbox_index *index)
 {
+	for (size_t i = 0; i < index->n; i++)
+		if (index->at[i].edited) {
+			buf_free(&index->at[i].edited->text);
+			mem_free(index->at[i].edited);
+		}
 	mem_free(index->at);
 	*index = (struct mbox_index){ 0 };
 }

@@ -23,6 +23,11 @@ enum message_flag {
 };
 #define MESSAGE_STORED (MESSAGE_NEW | MESSAGE_READ | MESSAGE_ANSWERED | MESSAGE_FLAGGED | MESSAGE_DRAFT)
 
+/* A message that a person changed in an editor, in mbox form (`writebackedited'). */
+struct edited {
+	struct buf text;
+	uint32_t stored_head_size; /* of the message in the folder */
+};
 struct message {
 	uint64_t offset;    /* of its From_ line in the folder */
 	uint64_t size;	    /* up to the next From_ line: with the closing empty line */
@@ -31,6 +36,8 @@ struct message {
 	uint32_t n_lines;   /* 0: not counted yet */
 	uint16_t flags;	    /* enum message_flag */
 	uint16_t stored;    /* those of MESSAGE_STORED that the folder holds */
+	struct edited
+		*edited; /* owned; NULL: the text is as the folder has it. head_size is that of this text */
 };
 struct mbox_index {
 	struct message *at;

@@ -13,7 +13,7 @@
 
 static bool message_needs_writing(const struct message *m)
 {
-	return (m->flags & MESSAGE_DELETED) || (m->flags & MESSAGE_STORED) != m->stored;
+	return (m->flags & MESSAGE_DELETED) || (m->flags & MESSAGE_STORED) != m->stored || m->edited;
 }
 
 static bool folder_needs_writing(const struct folder *f)
@@ -48,29 +48,34 @@ static void new_head(struct slice head, unsigned flags, struct buf *out)
 }
 
 /* One kept message; its head is checked in any case, so that we never cut a file that changed under us. */
-static int plan_message(struct folder *f, size_t index, struct buf *head, struct pieces *plan)
+static int plan_message(const struct folder *f, size_t index, struct buf *head, struct pieces *plan)
 {
 	const struct message *m = &f->messages.at[index];
 	auto_buf struct buf changed = BUF_INIT(MAILX_TEXT_MAX);
 	int r;
 
 	buf_clear(head);
-	r = folder_read_head(f, index, head);
+	r = folder_read_stored_head(f, index, head);
 	if (r < 0 || (m->flags & MESSAGE_DELETED))
 		return r;
 	if (!message_needs_writing(m)) {
 		pieces_add_range(plan, m->offset, m->size);
 		return 0;
 	}
-	new_head(buf_slice(head), m->flags, &changed);
+	new_head(m->edited ? slice_first(buf_slice(&m->edited->text), m->head_size) : buf_slice(head),
+		m->flags, &changed);
+	if (m->edited)
+		buf_append(&changed, slice_from(buf_slice(&m->edited->text), m->head_size));
 	if (!buf_ok(&changed))
 		return -EFBIG;
 	pieces_add_literal(plan, buf_slice(&changed));
+	if (m->edited)
+		return 0;
 	pieces_add_range(plan, m->offset + m->head_size, m->size - m->head_size);
 	return 0;
 }
 
-static int plan_folder(struct folder *f, uint64_t size, struct pieces *plan)
+static int plan_folder(const struct folder *f, uint64_t size, struct pieces *plan)
 {
 	auto_buf struct buf head = BUF_INIT(MAILX_TEXT_MAX);
 

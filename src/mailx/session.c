@@ -28,6 +28,7 @@ static enum input_result read_command(struct mailx *mx, struct buf *command)
 	mx->input.complete = complete_command;
 	mx->input.complete_user = mx;
 	r = input_line(&mx->input, prompt ? prompt : "", NULL, &line);
+	screen_measure(&mx->screen); /* the window may have another size by now */
 
 	buf_clear(command);
 	while (r == INPUT_LINE && line.len && line.at[line.len - 1] == '\\') {

@@ -86,6 +86,7 @@ const struct var_known vars_known[] = {
 	{ "toplines", "5", "lines of `top'" },
 	{ "ttycharset", NULL, "character set of the terminal (default: the locale's)" },
 	{ "verbose", NULL, "tell what is done; sendmail gets -v" },
+	{ "writebackedited", NULL, "`edit' and `visual' change messages, not copies" },
 	{ NULL, NULL, NULL },
 };
 /* clang-format on */

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """mail(1) at a terminal that can edit: Tab completes commands, files and addresses, and history comes back."""
+import fcntl
+import struct
+import termios
+
 import pytest
 from mail_command import Mail, message
 
@@ -59,3 +63,15 @@ def test_a_line_comes_back(terminal):
     terminal.expect("echo first")
     terminal.line(" again")
     terminal.expect("\nfirst again\n")
+
+
+def test_another_window_size_in_the_middle_of_a_line(terminal):
+    terminal.type("echo before")
+    terminal.expect("echo before")
+    fcntl.ioctl(terminal.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    terminal.line(" after")
+    terminal.expect("\nbefore after\n")
+    terminal.line("from 1")
+    terminal.expect("from 1\n")
+    row = terminal.expect("& ").split("\n")[-2]
+    assert row.startswith(">") and "author1@example.org" in row and "subject" not in row, row

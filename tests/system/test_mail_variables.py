@@ -153,3 +153,26 @@ def test_removing_is_asked_for(mail):
         terminal.expect("echo done\n")
         terminal.expect("done\n")
         assert (mail.home / "one").exists() == is_there
+
+
+@pytest.mark.parametrize("script, after, problem", [
+    ("s/text/other/", message(1, body="other\n", header="Status: RO\n"), ""),
+    ("s/^Subject:.*/Subject: subject 1\\nX-New: yes/",
+     message(1, header="Status: RO\n").replace("Message-Id", "X-New: yes\nMessage-Id"), ""),
+    ("$d", message(1, body="", header="Status: RO\n"), ""),
+    ("1d", message(1, header="Status: RO\n"), "must begin with its From line and have no other"),
+    ("$s/^/\\nFrom a@b Thu Jan  2 03:01:05 2020\\n/", message(1, header="Status: RO\n"), "and have no other")],
+    ids=["text", "header", "shorter", "no From line", "two messages"])
+def test_writebackedited(mail, script, after, problem):
+    mail.mailbox.write_text(message(1) + message(2))
+    editor = mail.home / "editor"
+    editor.write_text(f"#!/bin/sh\nexec sed -i -e '{script}' \"$1\"\n")
+    editor.chmod(0o755)
+    done = session(mail, f"set writebackedited EDITOR={editor}", "e 1", "q")
+    assert problem in done.err and bool(problem) == bool(done.err), done.err
+    text = mail.mailbox.read_text()
+    assert re.sub(r"\n+$", "\n\n", text.split("From author2")[0]) == re.sub(r"\n+$", "\n\n", after), text
+    assert subjects(mail.mailbox) == [1, 2]
+    text = mail.mailbox.read_text()
+    assert "changes to messages are not kept" in session(mail, "set EDITOR='sed -i s/text/kept/'", "e 2", "x").err
+    assert mail.mailbox.read_text() == text
