@@ -42,8 +42,12 @@ void aliases_text_deinit(struct aliases_text *t)
 
 void aliases_key_append(struct slice key, struct buf *out)
 {
-	for (size_t i = 0; i < key.len; i++)
-		buf_append_byte(out, ascii_lower(key.at[i]));
+	char *room = buf_reserve(out, key.len);
+
+	for (size_t i = 0; room && i < key.len; i++)
+		room[i] = ascii_lower(key.at[i]);
+	if (room)
+		buf_grew(out, key.len);
 }
 
 enum line_kind { LINE_BLANK, LINE_COMMENT, LINE_CONTINUED, LINE_ENTRY };

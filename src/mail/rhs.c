@@ -19,6 +19,7 @@ static const char *const error_texts[RHS_ERROR_COUNT] = {
 	[RHS_UNKNOWN_SPECIAL] = "no special item of that name is known",
 	[RHS_BAD_CODE] = "a code from 400 to 599 must follow error:",
 	[RHS_CONTROL] = "a control character",
+	[RHS_NOT_KNOWN] = ":unknown: stands alone, and in the aliases only",
 };
 
 const char *rhs_error_text(enum rhs_error error)
@@ -292,6 +293,8 @@ static void item_decide(struct rhs *r, struct slice text, struct rhs_item *item)
 		decide_verdict(SLICE_EMPTY, RHS_BLACKHOLE, 0, item);
 	else if (slice_skip_prefix_nocase(&rest, SLICE("error:")))
 		decide_error(rest, item);
+	else if (slice_starts_nocase(text, SLICE(":unknown:")))
+		item_fail(item, RHS_NOT_KNOWN);
 	else if (is_special(text))
 		item_fail(item, RHS_UNKNOWN_SPECIAL);
 	else
@@ -302,7 +305,8 @@ static void item_decide(struct rhs *r, struct slice text, struct rhs_item *item)
 static bool takes_the_rest(struct slice text)
 {
 	return slice_starts_nocase(text, SLICE(":fail:")) || slice_starts_nocase(text, SLICE(":defer:")) ||
-		slice_starts_nocase(text, SLICE(":blackhole:")) || slice_starts_nocase(text, SLICE("error:"));
+		slice_starts_nocase(text, SLICE(":blackhole:")) ||
+		slice_starts_nocase(text, SLICE(":unknown:")) || slice_starts_nocase(text, SLICE("error:"));
 }
 
 bool rhs_next(struct rhs *r, struct rhs_item *item_out)

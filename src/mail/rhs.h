@@ -31,6 +31,7 @@ enum rhs_error {
 	RHS_UNKNOWN_SPECIAL, /* ":word:" that is none of the above */
 	RHS_BAD_CODE,	     /* error: without a code of 400..599 */
 	RHS_CONTROL,	     /* a control character */
+	RHS_NOT_KNOWN, /* :unknown:, which makes the entry of an alias that has nothing else count as none */
 	RHS_ERROR_COUNT
 };
 const char *rhs_error_text(enum rhs_error error);

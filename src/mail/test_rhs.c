@@ -79,6 +79,8 @@ static void reads_items(void **state)
 		{ "error:421 later, please", "T421(later, please) " },
 		{ "a#b", "A(a#b) " },
 		{ "undisclosed:;", "!1@0 " },
+		{ ":unknown: a, b", "!9@0 " },
+		{ "a, :UNKNOWN:", "A(a) !9@3 " },
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -112,7 +114,7 @@ static void reports_bad_items(void **state)
 		{ { ":include:list", 13 }, RHS_BAD_PATH },
 		{ { ":include:/dir/", 14 }, RHS_BAD_PATH },
 		{ { ":include:/", 10 }, RHS_BAD_PATH },
-		{ { ":unknown:", 9 }, RHS_UNKNOWN_SPECIAL },
+		{ { ":nonsense:", 10 }, RHS_UNKNOWN_SPECIAL },
 		{ { ":faill: x", 9 }, RHS_UNKNOWN_SPECIAL },
 		{ { "\"error:250 x\"", 13 }, RHS_BAD_CODE },
 		{ { "\"error:5500\"", 12 }, RHS_BAD_CODE },

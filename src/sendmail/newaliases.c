@@ -2,117 +2,50 @@
 /* newaliases.c - see newaliases.h */
 #include "sendmail/newaliases.h"
 #include "config/config.h"
-#include "table/alias_files.h"
-#include "table/alias_install.h"
-#include <sys/stat.h>
+#include "table/alias_make.h"
 #include <sysexits.h>
 
-static void print_problem(const struct alias_problem *p, void *user)
+/* Notes are for those who ask. */
+static void print_findings(const struct alias_findings *f, bool verbose)
 {
-	const char *file = user;
-
-	if (p->line)
-		(void)fprintf(stderr, "%s:%zu: %.*s\n", file, p->line, SLICE_ARG(p->text));
-	else
-		(void)fprintf(stderr, "%s: %.*s\n", file, SLICE_ARG(p->text));
-}
-
-/* Who writes there gets root's mail, and runs commands. */
-static void complain_of_writers(const char *source)
-{
-	struct stat st;
-
-	if (stat(source, &st) == 0 && st.st_mode & S_IWOTH)
-		(void)fprintf(stderr, "%s: may be written by everybody: chmod o-w\n", source);
-}
-
-static bool is_permission(int error)
-{
-	return error == EACCES || error == EPERM;
-}
-
-/* The message and exit status for each way it can end. */
-static int finish(const struct alias_install *in, enum alias_install_outcome outcome,
-	const struct alias_install_result *result)
-{
-	const char *source = in->places.source, *why = strerror(result->error);
-
-	switch (outcome) {
-	case ALIAS_INSTALL_DONE: return EX_OK;
-	case ALIAS_INSTALL_NO_SOURCE:
-		(void)fprintf(stderr, "%s: there is no such file; create it (see aliases(5))\n", source);
-		return EX_NOINPUT;
-	case ALIAS_INSTALL_SOURCE_UNREADABLE:
-		(void)fprintf(stderr, "%s: cannot be read: %s%s\n", source, why,
-			is_permission(result->error) ? "; run newaliases as root" : "");
-		return is_permission(result->error) ? EX_NOPERM : EX_NOINPUT;
-	case ALIAS_INSTALL_SOURCE_CHANGING:
-		(void)fprintf(stderr, "%s: is being written to; run newaliases again\n", source);
-		return EX_TEMPFAIL;
-	case ALIAS_INSTALL_NOTHING_USABLE:
-		(void)fprintf(stderr,
-			"%s: no entry can be used, so %s stays as it was; correct the lines above\n", source,
-			in->places.beside);
-		return EX_DATAERR;
-	case ALIAS_INSTALL_CANNOT_WRITE:
-		(void)fprintf(stderr, "%s: cannot be written: %s%s\n", in->places.beside, why,
-			is_permission(result->error) ? "; run newaliases as root" : "");
-		return is_permission(result->error) ? EX_NOPERM : EX_CANTCREAT;
-	case ALIAS_INSTALL_FAILED: break;
+	for (size_t i = 0; i < alias_findings_count(f); i++) {
+		struct alias_problem p = alias_findings_get(f, i);
+		if (verbose || alias_problem_severity(p.kind) != ALIAS_NOTE)
+			alias_problem_print(&p, stderr);
 	}
-	(void)fprintf(stderr, "%s: cannot be built: %s\n", in->places.beside, why);
-	return EX_OSERR;
 }
 
-static int build_file(const struct config *config, bool verbose, const struct alias_places *places)
+static int finish(const struct alias_made *made, bool verbose)
 {
-	struct alias_install in = { .places = *places,
-		.config = config,
-		.check_includes = true,
-		.report = print_problem,
-		.user = (void *)(uintptr_t)places->source };
-	struct alias_install_result result;
-	int status = finish(&in, alias_install(&in, &result), &result);
-
-	if (status == EX_OK)
-		complain_of_writers(places->source);
-	if (status == EX_OK && verbose)
-		printf("%s: %zu aliases, longest %zu bytes, %zu bytes total\n", places->source,
-			result.summary.n_entries, result.summary.longest, result.summary.total);
-	return status;
-}
-
-/* One file that was named: only the live tables lie in the state directory. */
-static int build_named(const struct config *config, bool verbose, const char *file)
-{
-	struct alias_places places;
-
-	if (alias_places_init(&places, file, NULL))
-		return build_file(config, verbose, &places);
-	(void)fprintf(stderr, "newaliases: the file name is too long\n");
-	return EX_USAGE;
-}
-
-static int build_all(const struct config *config, bool verbose)
-{
-	struct alias_places places;
 	int status = EX_OK;
 
-	for (size_t i = 0; alias_files_places(config, i, &places); i++) {
-		int r = build_file(config, verbose, &places);
+	print_findings(&made->findings, verbose);
+	for (size_t i = 0; i < made->n; i++) {
+		const struct alias_made_file *f = &made->files[i];
+		int r = alias_made_explain(f, "newaliases", stderr);
+		if (r == EX_OK && verbose)
+			printf("%s: %zu aliases, longest %zu bytes, %zu bytes total\n", f->places.source,
+				f->result.summary.n_entries, f->result.summary.longest,
+				f->result.summary.total);
 		status = status == EX_OK ? r : status;
 	}
-	return status;
+	return fflush(stdout) == 0 ? status : EX_IOERR;
 }
 
 int newaliases_run(const struct paths *paths, bool verbose, const char *file)
 {
 	struct config *config = config_load(paths);
-	int status;
+	const struct alias_make_request request = { .config = config, .file = file };
+	struct alias_made made;
+	int status = EX_USAGE;
 
 	if (!config)
 		return EX_CONFIG; /* what is wrong was said */
-	status = file ? build_named(config, verbose, file) : build_all(config, verbose);
+	if (alias_make(&request, &made))
+		status = finish(&made, verbose);
+	else
+		(void)fprintf(stderr, "newaliases: the file name is too long\n");
+	alias_made_deinit(&made);
 	config_free(&config);
-	return fflush(stdout) == 0 ? status : EX_IOERR;
+	return status;
 }

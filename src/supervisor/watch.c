@@ -36,7 +36,7 @@ static struct {
 	pid_t rebuild_pid; /* 0: none runs */
 	uint64_t rebuild_started_ms;
 	bool is_rebuild_overdue; /* it was killed, which may take a while, too */
-	int rebuild_out;	 /* its one line about a problem */
+	int rebuild_out;	 /* its lines about problems */
 } watch = { .rebuild_out = -1 };
 
 static struct stamp stamp_of(const char *path)

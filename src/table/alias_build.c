@@ -12,18 +12,41 @@
 
 /* ---- reading ---- */
 
+static void report_duplicate(
+	struct alias_checker *c, const struct aliases_entry *e, const char *file, size_t line)
+{
+	alias_problem_report(c, ALIAS_PROBLEM_DUPLICATE, e->line,
+		"duplicate alias \"%.*s\": the one in %s%sline %zu counts, this one is ignored; remove one",
+		SLICE_ARG(e->key), file ? file : "", file ? " " : "", line);
+}
+
+/* By a file that is asked before this one. */
+static void report_shadowed(struct alias_checker *c, const struct aliases_entry *e)
+{
+	struct alias_value value;
+
+	if (c->build->earlier && alias_files_find(c->build->earlier, e->key, &value) == ALIAS_FOUND)
+		report_duplicate(c, e, value.file, value.line);
+}
+
+static bool is_none(struct slice rhs)
+{
+	return slice_starts_nocase(slice_trim(rhs), SLICE(":unknown:"));
+}
+
 static void add_entry(struct alias_checker *c, const struct aliases_entry *e, bool *has_memory)
 {
 	uint32_t first = alias_index_find(c->index, e->key);
 
 	if (first != ALIAS_INDEX_NONE) {
-		alias_problem_report(c, ALIAS_PROBLEM_DUPLICATE, e->line,
-			"duplicate alias \"%.*s\": the one in line %u counts, this one is ignored; remove "
-			"one",
-			SLICE_ARG(e->key), alias_index_entry(c->index, first)->line);
+		report_duplicate(c, e, NULL, alias_index_entry(c->index, first)->line);
 		return;
 	}
 	*has_memory = alias_index_add(c->index, e->key, e->rhs, e->line);
+	if (!*has_memory)
+		return;
+	alias_index_entry(c->index, c->index->n - 1)->is_none = is_none(e->rhs);
+	report_shadowed(c, e);
 	c->summary->n_entries++;
 	c->summary->longest = MAX(c->summary->longest, slice_trim(e->rhs).len);
 	c->summary->total += e->key.len + slice_trim(e->rhs).len;
@@ -69,7 +92,8 @@ static int write_records(const struct alias_index *index, int fd)
 	if (cdb_make_start(&make, fd) < 0)
 		return -errno;
 	for (size_t i = 0; r == 0 && i < index->n; i++)
-		r = add_record(&make, alias_index_key(index, i), alias_index_value(index, i));
+		if (!alias_index_entry(index, i)->is_earlier && !alias_index_entry(index, i)->is_none)
+			r = add_record(&make, alias_index_key(index, i), alias_index_value(index, i));
 	if (r == 0)
 		r = add_record(&make, ALIAS_META_KEY, (struct slice){ room_for_meta, sizeof(room_for_meta) });
 	if (cdb_make_finish(&make) < 0 && r == 0) /* also releases its memory, so always */
@@ -155,13 +179,15 @@ static int build_table(struct alias_checker *c, int fd)
 
 int alias_build(const struct alias_build *b, int fd, struct alias_summary *summary_out)
 {
-	struct alias_index index;
-	struct alias_checker c = { .build = b, .summary = summary_out, .index = &index };
+	struct alias_index index, asked;
+	struct alias_checker c = { .build = b, .summary = summary_out, .index = &index, .asked = &asked };
 	int r;
 
 	*summary_out = (struct alias_summary){ 0 };
 	alias_index_init(&index);
+	alias_index_init(&asked);
 	r = build_table(&c, fd);
 	alias_index_deinit(&index);
+	alias_index_deinit(&asked);
 	return r;
 }

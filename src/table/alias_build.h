@@ -7,33 +7,34 @@
  * fuzz/fuzz_alias_table.c.
  */
 #pragma once
-#include "config/config.h"
-#include "table/alias_table.h"
+#include "table/alias_files.h"
+#include "table/alias_problem.h"
 
-enum alias_problem_kind {
-	ALIAS_PROBLEM_ENTRY = 1,     /* a line or entry that cannot be used and was skipped */
-	ALIAS_PROBLEM_DUPLICATE,     /* a key a second time: the first one counts */
-	ALIAS_PROBLEM_ITEM,	     /* an item that cannot be used; the others of its entry can */
-	ALIAS_PROBLEM_NOTHING,	     /* an entry without any usable item */
-	ALIAS_PROBLEM_LOOP,	     /* names that lead back to each other: mail to them is returned */
-	ALIAS_PROBLEM_DEPTH,	     /* more than LIMIT_ALIAS_DEPTH aliases lead to each other */
-	ALIAS_PROBLEM_INCLUDE,	     /* an :include: file that cannot be read */
-	ALIAS_PROBLEM_NO_POSTMASTER, /* the file as a whole */
+/* What the text alone cannot answer; alias_audit.h asks the machine. */
+enum alias_question_kind {
+	ALIAS_ASK_USER = 1, /* a name of this host that is no alias: is it a user? Each name once */
+	ALIAS_ASK_INCLUDE,  /* a list: can it be used? */
 };
-struct alias_problem {
-	enum alias_problem_kind kind;
-	size_t line;	   /* 0: the file as a whole */
-	struct slice text; /* what is wrong and what to do; one line without control characters */
+struct alias_question {
+	enum alias_question_kind kind;
+	size_t line;
+	struct slice key;  /* of the entry */
+	struct slice text; /* the name, the path; neither has control characters */
 };
-typedef void (*alias_report)(const struct alias_problem *problem, void *user);
+/* The slices are gone when it returns. */
+typedef void (*alias_ask)(const struct alias_question *question, void *user);
 
 struct alias_build {
 	struct slice text;	       /* the aliases file */
 	struct alias_source_id source; /* its identity; the hash is filled in here */
 	const struct config *config;   /* local domains and delimiter; NULL: localhost and "+" */
-	bool check_includes;	       /* look whether :include: files can be read */
-	alias_report report;
-	void *user;
+	/* The files that are asked before this one (struct alias_files); NULL: none. */
+	struct alias_files *earlier;
+	bool more_follow;     /* files: what must be somewhere may be in those */
+	alias_report report;  /* may be NULL */
+	alias_ask ask;	      /* may be NULL */
+	size_t max_questions; /* of each kind */
+	void *user;	      /* for both */
 };
 struct alias_summary {
 	size_t n_entries;

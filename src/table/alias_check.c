@@ -2,47 +2,46 @@
 /*
  * alias_check.c - the items of all entries, see alias_check.h
  *
- * What an item names is resolved as routing does it (route/rules.h): name+extension first, then the name; an
- * alias that names itself means the user of that name.
+ * What an item names is resolved as routing does it (alias_match.h); an alias that names itself means the
+ * user of that name. Entries of earlier files that are led to are taken into the index as they are met, so
+ * that a loop over several files is found: in the last one of them.
  */
 #include "table/alias_check.h"
 #include "base/limits.h"
-#include "mail/aliases_text.h"
+#include "mail/chars.h"
+#include "table/alias_match.h"
 
 #define EDGES_MAX ((size_t)1 << 30) /* bytes: some 270 million names */
-#define PROBLEM_MAX 1000
-#define QUOTED_MAX 80 /* of an item in a message */
+#define QUOTED_MAX 80		    /* of an item in a message */
 
 void alias_problem_report(
 	struct alias_checker *c, enum alias_problem_kind kind, size_t line, const char *fmt, ...)
 {
-	struct alias_problem problem = { .kind = kind, .line = line };
-	char text[PROBLEM_MAX];
+	const struct alias_problem problem = { .kind = kind, .line = line };
 	va_list args;
-	int n;
 
 	c->summary->n_problems++;
-	if (!c->build->report)
-		return;
 	va_start(args, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
+	alias_problem_vtell(&problem, c->build->report, c->build->user, fmt, args);
 	va_end(args);
-	problem.text = (struct slice){ text, MIN((size_t)MAX(n, 0), sizeof(text) - 1) };
-	for (size_t i = 0; i < problem.text.len; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			text[i] = '?';
-	c->build->report(&problem, c->build->user);
 }
 
-/* One entry while its items are looked at. */
+/* One entry while its items are looked at. Its place in the index moves when entries are added. */
 struct entry_check {
 	struct alias_checker *checker;
 	uint32_t number;
 	struct buf *edges;
-	struct buf *unquoted;
+	struct buf *scratch;
 	size_t n_usable;
 	size_t counted_to, line; /* lines are counted once, not from the start for each item */
+	uint32_t found;		 /* by the last question of alias_match_local() */
+	bool is_of_this_file;
 };
+
+static struct alias_entry *entry_of(const struct entry_check *e)
+{
+	return alias_index_entry(e->checker->index, e->number);
+}
 
 static bool is_local(const struct alias_build *b, struct slice domain)
 {
@@ -52,48 +51,100 @@ static bool is_local(const struct alias_build *b, struct slice domain)
 			 : slice_eq_nocase(domain, SLICE("localhost"));
 }
 
-static uint32_t find_lower(const struct alias_index *x, struct slice name)
+static uint32_t take_from_earlier(struct alias_checker *c, struct slice key)
 {
-	char lower[LIMIT_LOCAL_PART];
+	struct alias_value value;
 
-	if (name.len > sizeof(lower))
+	if (!c->build->earlier || alias_files_find(c->build->earlier, key, &value) != ALIAS_FOUND ||
+		!alias_index_add(c->index, key, value.text, value.line))
 		return ALIAS_INDEX_NONE;
-	for (size_t i = 0; i < name.len; i++)
-		lower[i] = ascii_lower(name.at[i]);
-	return alias_index_find(x, (struct slice){ lower, name.len });
+	alias_index_entry(c->index, c->index->n - 1)->is_earlier = true;
+	return (uint32_t)c->index->n - 1;
 }
 
-static uint32_t find_named(const struct alias_checker *c, struct slice local)
+static enum alias_status find_in_index(void *user, struct slice key, struct alias_value *value_out)
 {
-	struct slice delimiters =
-		c->build->config ? slice_of(c->build->config->aliases_delimiter) : SLICE("+");
-	struct slice user, extension;
-	uint32_t found = find_lower(c->index, local);
+	struct entry_check *e = user;
 
-	if (found == ALIAS_INDEX_NONE && address_split_extension(local, delimiters, &user, &extension))
-		found = find_lower(c->index, user);
-	return found;
+	(void)value_out; /* the entry's number is enough */
+	e->found = alias_index_find(e->checker->index, key);
+	if (e->found == ALIAS_INDEX_NONE)
+		e->found = take_from_earlier(e->checker, key);
+	return e->found == ALIAS_INDEX_NONE || alias_index_entry(e->checker->index, e->found)->is_none
+		? ALIAS_NONE
+		: ALIAS_FOUND;
 }
 
-/* The address is that of another alias, or the entry's own name, or none of our business. */
-static void note_address(struct entry_check *e, const struct address *a)
+/* ---- questions for those who can ask the machine ---- */
+
+static void ask(struct entry_check *e, enum alias_question_kind kind, struct slice text, size_t line)
 {
-	struct alias_entry *entry = alias_index_entry(e->checker->index, e->number);
-	uint32_t target;
+	struct alias_checker *c = e->checker;
+	const struct alias_question question = {
+		.kind = kind, .line = line, .key = alias_index_key(c->index, e->number), .text = text
+	};
+
+	if (c->build->ask && e->is_of_this_file && c->n_asked[kind]++ < c->build->max_questions)
+		c->build->ask(&question, c->build->user);
+}
+
+static bool has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (char_is_control(s.at[i]))
+			return true;
+	return false;
+}
+
+static void ask_for_user(struct entry_check *e, struct slice name, size_t line)
+{
+	struct alias_checker *c = e->checker;
+
+	if (!c->build->ask || c->n_asked[ALIAS_ASK_USER] >= c->build->max_questions || has_control(name) ||
+		alias_index_find(c->asked, name) != ALIAS_INDEX_NONE)
+		return;
+	ask(e, ALIAS_ASK_USER, name, line);
+	(void)!alias_index_add(c->asked, name, SLICE_EMPTY, line); /* at worst it is asked for again */
+}
+
+/* ---- the items ---- */
+
+static size_t line_of(struct entry_check *e, const struct rhs *rhs, size_t offset)
+{
+	for (; e->counted_to < offset && e->counted_to < rhs->text.len; e->counted_to++)
+		e->line += rhs->text.at[e->counted_to] == '\n';
+	return e->line;
+}
+
+/* The address is that of another alias, or the entry's own name, or a user's, or none of our business. */
+static void note_address(struct entry_check *e, const struct address *a, size_t line)
+{
+	struct slice delimiters = e->checker->build->config
+		? slice_of(e->checker->build->config->aliases_delimiter)
+		: SLICE("+");
+	struct alias_match match;
 
 	if (!is_local(e->checker->build, a->domain))
 		return;
-	buf_clear(e->unquoted);
-	address_unquote_local(a->local, e->unquoted);
-	target = find_named(e->checker, buf_slice(e->unquoted));
-	if (target == ALIAS_INDEX_NONE)
-		return;
-	if (target == e->number) {
-		entry->keeps_copy = true;
-		return;
+	buf_clear(e->scratch);
+	address_unquote_local(a->local, e->scratch);
+	alias_match_local(find_in_index, e, delimiters, buf_slice(e->scratch), &match);
+	if (match.status == ALIAS_NONE) {
+		ask_for_user(e, match.user, line);
+	} else if (!match.is_default && e->found == e->number) {
+		entry_of(e)->keeps_copy = true;
+		ask_for_user(e, match.user, line);
+	} else if (!match.is_default) {
+		buf_append(e->edges, (struct slice){ (const char *)&e->found, sizeof(e->found) });
+		entry_of(e)->n_edges++;
 	}
-	buf_append(e->edges, (struct slice){ (const char *)&target, sizeof(target) });
-	entry->n_edges++;
+}
+
+static void note_user(struct entry_check *e, struct slice name, size_t line)
+{
+	if (slice_eq_nocase(name, alias_index_key(e->checker->index, e->number)))
+		entry_of(e)->keeps_copy = true;
+	ask_for_user(e, name, line);
 }
 
 static void report_item(struct entry_check *e, const struct rhs_item *item, size_t line)
@@ -108,71 +159,76 @@ static void report_item(struct entry_check *e, const struct rhs_item *item, size
 		SLICE_ARG(alias_index_key(e->checker->index, e->number)));
 }
 
-static void check_include(struct entry_check *e, struct slice path, size_t line)
-{
-	auto_free char *name = slice_dup(path);
-
-	if (!e->checker->build->check_includes || access(name, R_OK) == 0)
-		return;
-	alias_problem_report(e->checker, ALIAS_PROBLEM_INCLUDE, line,
-		":include:%s: %s; create that file or take it out of \"%.*s\"", name, strerror(errno),
-		SLICE_ARG(alias_index_key(e->checker->index, e->number)));
-}
-
-static size_t line_of(struct entry_check *e, const struct rhs *rhs, size_t offset)
-{
-	for (; e->counted_to < offset && e->counted_to < rhs->text.len; e->counted_to++)
-		e->line += rhs->text.at[e->counted_to] == '\n';
-	return e->line;
-}
-
 static void check_item(struct entry_check *e, const struct rhs *rhs, const struct rhs_item *item)
 {
-	struct alias_index *index = e->checker->index;
+	size_t line = line_of(e, rhs, item->offset);
 
 	e->n_usable += item->kind != RHS_ERROR;
 	if (item->kind == RHS_ADDRESS)
-		note_address(e, &item->address);
-	else if (item->kind == RHS_USER && slice_eq_nocase(item->text, alias_index_key(index, e->number)))
-		alias_index_entry(index, e->number)->keeps_copy = true;
-	else if (item->kind == RHS_INCLUDE)
-		check_include(e, item->text, line_of(e, rhs, item->offset));
-	else if (item->kind == RHS_ERROR)
-		report_item(e, item, line_of(e, rhs, item->offset));
+		note_address(e, &item->address, line);
+	else if (item->kind == RHS_USER)
+		note_user(e, item->text, line);
+	else if (item->kind == RHS_INCLUDE && item->text.len < PATH_MAX)
+		ask(e, ALIAS_ASK_INCLUDE, item->text, line);
+	else if (item->kind == RHS_ERROR && e->is_of_this_file)
+		report_item(e, item, line);
 }
 
-static void check_entry(struct entry_check *e)
+static void check_items(struct entry_check *e, struct slice text)
 {
-	struct alias_entry *entry = alias_index_entry(e->checker->index, e->number);
 	struct rhs_item item;
 	struct rhs rhs;
 
-	entry->first_edge = (uint32_t)(e->edges->len / sizeof(uint32_t));
-	e->line = entry->line;
-	rhs_init(&rhs, alias_index_rhs(e->checker->index, e->number), 0);
+	rhs_init(&rhs, text, 0);
 	while (rhs_next(&rhs, &item))
 		check_item(e, &rhs, &item);
 	rhs_deinit(&rhs);
-	if (e->n_usable == 0)
-		alias_problem_report(e->checker, ALIAS_PROBLEM_NOTHING, entry->line,
+	if (e->n_usable == 0 && e->is_of_this_file)
+		alias_problem_report(e->checker, ALIAS_PROBLEM_NOTHING, entry_of(e)->line,
 			"\"%.*s\" has no usable recipient; its mail waits in the queue until this is put "
 			"right",
 			SLICE_ARG(alias_index_key(e->checker->index, e->number)));
 }
 
+static void check_entry(struct entry_check *e)
+{
+	struct slice text = alias_index_rhs(e->checker->index, e->number);
+	auto_buf struct buf copy = BUF_INIT(LIMIT_ALIAS_LINE);
+
+	entry_of(e)->first_edge = (uint32_t)(e->edges->len / sizeof(uint32_t));
+	e->line = entry_of(e)->line;
+	e->is_of_this_file = !entry_of(e)->is_earlier;
+	if (entry_of(e)->is_none)
+		return;
+	if (e->checker->build->earlier) { /* what is taken from there moves the index */
+		buf_append(&copy, text);
+		text = buf_slice(&copy);
+	}
+	check_items(e, text);
+}
+
+static bool has_postmaster(struct alias_checker *c)
+{
+	struct alias_value value;
+
+	return alias_index_find(c->index, SLICE("postmaster")) != ALIAS_INDEX_NONE ||
+		(c->build->earlier &&
+			alias_files_find(c->build->earlier, SLICE("postmaster"), &value) != ALIAS_NONE);
+}
+
 bool alias_check(struct alias_checker *c)
 {
-	auto_buf struct buf edges = BUF_INIT(EDGES_MAX), unquoted = BUF_INIT(LIMIT_ADDRESS);
+	auto_buf struct buf edges = BUF_INIT(EDGES_MAX), scratch = BUF_INIT(LIMIT_ADDRESS);
 
 	for (size_t i = 0; i < c->index->n; i++) {
 		struct entry_check e = {
-			.checker = c, .number = (uint32_t)i, .edges = &edges, .unquoted = &unquoted
+			.checker = c, .number = (uint32_t)i, .edges = &edges, .scratch = &scratch
 		};
 		check_entry(&e);
 	}
 	if (!buf_ok(&edges) || !alias_check_loops(c, (const uint32_t *)(const void *)edges.at))
 		return false;
-	if (alias_index_find(c->index, SLICE("postmaster")) == ALIAS_INDEX_NONE)
+	if (!c->build->more_follow && !has_postmaster(c))
 		alias_problem_report(c, ALIAS_PROBLEM_NO_POSTMASTER, 0,
 			"there is no \"postmaster\", so its mail goes to root; add a line \"postmaster: "
 			"root\"");

@@ -12,7 +12,10 @@ struct alias_checker {
 	const struct alias_build *build;
 	struct alias_summary *summary;
 	struct alias_index *index;
+	struct alias_index *asked; /* users that were asked for */
+	size_t n_asked[ALIAS_ASK_INCLUDE + 1];
 };
+/* About a line of the file that is being built; 0: about all of it. */
 void alias_problem_report(struct alias_checker *c, enum alias_problem_kind kind, size_t line, const char *fmt,
 	...) PRINTF_LIKE(4, 5);
 /* Every item of every entry, then the ways between them, then what must be there. False: no memory. */

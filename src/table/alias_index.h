@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * alias_index.h - all entries of an aliases file in memory, found by key: what the builder checks and writes
+ * alias_index.h - entries of an aliases file in memory, found by key: what the builder checks and writes
  *
  * Only for src/table. Owns copies of keys and right-hand sides in one block of bytes. Layer: table.
  * Tests: test_alias_build.c.
@@ -18,11 +18,13 @@ struct alias_entry {
 	uint32_t line;
 	uint32_t first_edge, n_edges; /* aliases that its items name; filled in by the checks */
 	bool keeps_copy;	      /* names itself: that is the user's own mailbox */
+	bool is_none;		      /* :unknown: as if it was not there */
+	bool is_earlier;	      /* of another aliases file that is asked before this one */
 };
 struct alias_index {
 	struct buf bytes;
 	struct buf entries; /* struct alias_entry each */
-	uint32_t *slots;    /* number of an entry + 1; 0: free */
+	uint64_t *slots;    /* high half of the hash, then number of the entry + 1; 0: free */
 	size_t n_slots;	    /* a power of two */
 	size_t n;
 };

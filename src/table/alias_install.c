@@ -74,27 +74,56 @@ static bool has_changed(const char *name, const struct alias_source_id *read)
 	return !alias_source_id_equal(&now, read);
 }
 
-/* ---- problems: kept until it is sure that the text counts that they are in ---- */
+/* ---- problems and questions: kept until it is sure that the text counts that they are in ---- */
+
+struct kept {
+	bool is_question;
+	struct alias_problem problem;	/* text: only its length */
+	struct alias_question question; /* key and text likewise */
+};
+
+static void keep(struct buf *kept, const struct kept *k)
+{
+	buf_append(kept, (struct slice){ (const char *)k, sizeof(*k) });
+	buf_append(kept, k->is_question ? k->question.key : SLICE_EMPTY);
+	buf_append(kept, k->is_question ? k->question.text : k->problem.text);
+}
 
 static void keep_problem(const struct alias_problem *p, void *user)
 {
-	struct buf *kept = user;
-
-	buf_append(kept, (struct slice){ (const char *)p, sizeof(*p) });
-	buf_append(kept, p->text);
+	keep(user, &(struct kept){ .problem = *p });
 }
 
-static void report_kept(const struct alias_install *in, const struct buf *kept)
+static void keep_question(const struct alias_question *q, void *user)
+{
+	keep(user, &(struct kept){ .is_question = true, .question = *q });
+}
+
+static struct slice take_bytes(struct slice *rest, size_t n)
+{
+	struct slice taken = slice_first(*rest, n);
+
+	*rest = slice_from(*rest, n);
+	return taken;
+}
+
+static void pass_on_kept(const struct alias_install *in, const struct buf *kept)
 {
 	struct slice rest = buf_slice(kept);
-	struct alias_problem p;
+	struct kept k;
 
-	while (in->report && rest.len >= sizeof(p)) {
-		memcpy(&p, rest.at, sizeof(p));
-		rest = slice_from(rest, sizeof(p));
-		p.text = slice_first(rest, p.text.len);
-		rest = slice_from(rest, p.text.len);
-		in->report(&p, in->user);
+	while (rest.len >= sizeof(k)) {
+		memcpy(&k, take_bytes(&rest, sizeof(k)).at, sizeof(k));
+		if (k.is_question) {
+			k.question.key = take_bytes(&rest, k.question.key.len);
+			k.question.text = take_bytes(&rest, k.question.text.len);
+			in->ask(&k.question, in->user);
+		} else {
+			k.problem.text = take_bytes(&rest, k.problem.text.len);
+			k.problem.file = in->places.source;
+			if (in->report)
+				in->report(&k.problem, in->user);
+		}
 	}
 }
 
@@ -179,11 +208,13 @@ static enum alias_install_outcome build_and_write(
 		result->error = -r;
 		return r == -ENODATA ? ALIAS_INSTALL_NOTHING_USABLE : ALIAS_INSTALL_FAILED;
 	}
-	r = write_memory_file(&in->places, fd);
+	r = in->only_check ? 0 : write_memory_file(&in->places, fd);
 	if (r < 0) {
 		result->error = -r;
 		return ALIAS_INSTALL_CANNOT_WRITE;
 	}
+	if (in->table && alias_table_adopt(in->table, fd) != ALIAS_TABLE_READY)
+		return ALIAS_INSTALL_FAILED;
 	return has_changed(in->places.source, &build->source) ? ALIAS_INSTALL_SOURCE_CHANGING
 							      : ALIAS_INSTALL_DONE;
 }
@@ -193,8 +224,11 @@ static enum alias_install_outcome install_once(
 {
 	auto_buf struct buf text = BUF_INIT(SOURCE_MAX + 1);
 	struct alias_build build = { .config = in->config,
-		.check_includes = in->check_includes,
+		.earlier = in->earlier,
+		.more_follow = in->more_follow,
 		.report = keep_problem,
+		.ask = in->ask ? keep_question : NULL,
+		.max_questions = in->max_questions,
 		.user = kept };
 	enum alias_install_outcome outcome;
 
@@ -212,12 +246,13 @@ enum alias_install_outcome alias_install(
 {
 	auto_buf struct buf kept = BUF_INIT(KEPT_BYTES);
 	enum alias_install_outcome outcome = ALIAS_INSTALL_SOURCE_CHANGING;
-	struct alias_lock lock;
+	struct alias_lock lock = { .fd = -1 };
 
-	alias_lock_take(&lock, in->places.beside);
+	if (!in->only_check)
+		alias_lock_take(&lock, in->places.beside);
 	for (int i = 0; i < SOURCE_ATTEMPTS && outcome == ALIAS_INSTALL_SOURCE_CHANGING; i++)
 		outcome = install_once(in, &kept, result_out);
 	alias_lock_drop(&lock);
-	report_kept(in, &kept);
+	pass_on_kept(in, &kept);
 	return outcome;
 }

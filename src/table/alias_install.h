@@ -24,8 +24,13 @@ struct alias_install {
 	const struct config *config; /* may be NULL */
 	/* Parse in a child process in this jail; NULL: here. The request's jail needs no files. */
 	const struct jail_request *jail;
-	bool check_includes; /* only without jail */
-	alias_report report; /* called at the end, for the text that counted */
+	bool only_check;	     /* build and throw away: nothing is written */
+	struct alias_table *table;   /* DONE: is what was built, whatever the files say; may be NULL */
+	struct alias_files *earlier; /* as in struct alias_build, like the rest */
+	bool more_follow;
+	alias_report report; /* both are called at the end, for the text that counted */
+	alias_ask ask;
+	size_t max_questions;
 	void *user;
 };
 struct alias_install_result {

@@ -2,7 +2,8 @@
 /*
  * alias_jailed.c - see alias_jailed.h
  *
- * What the child says, one line each: "P KIND LINE TEXT" per problem, then "S RESULT ENTRIES SKIPPED PROBLEMS
+ * What the child says, one line each: "P KIND LINE TEXT" per problem, "Q KIND LINE KEY-LENGTH KEY TEXT" per
+ * question, then "S RESULT ENTRIES SKIPPED PROBLEMS
  * LONGEST TOTAL" (RESULT: 0 or a positive errno).
  */
 #include "table/alias_jailed.h"
@@ -10,7 +11,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
-#define TALK_MAX (4 * 1024 * 1024)
+#define TALK_MAX (8 * 1024 * 1024)
 
 /* ---- the child ---- */
 
@@ -18,6 +19,14 @@ struct talk {
 	struct buf out;
 	size_t n_problems;
 };
+
+static void say_question(const struct alias_question *q, void *user)
+{
+	struct talk *t = user;
+
+	buf_printf(&t->out, "Q %d %zu %zu %.*s %.*s\n", (int)q->kind, q->line, q->key.len, SLICE_ARG(q->key),
+		SLICE_ARG(q->text));
+}
 
 static void say_problem(const struct alias_problem *p, void *user)
 {
@@ -36,8 +45,9 @@ _Noreturn static void run_child(
 	int r = jail_enter(jail);
 
 	build.report = say_problem;
+	build.ask = b->ask ? say_question : NULL;
+	build.max_questions = MIN(b->max_questions, (size_t)ALIAS_JAILED_QUESTIONS);
 	build.user = &t;
-	build.check_includes = false;
 	if (r >= 0)
 		r = jail_seal(jail);
 	if (r == 0)
@@ -61,7 +71,7 @@ static bool hear_problem(struct slice line, const struct alias_build *b)
 	struct alias_problem p = { 0 };
 	uint64_t kind, number;
 
-	if (!take_number(&line, &kind) || kind < ALIAS_PROBLEM_ENTRY || kind > ALIAS_PROBLEM_NO_POSTMASTER ||
+	if (!take_number(&line, &kind) || kind < ALIAS_PROBLEM_ENTRY || kind >= ALIAS_PROBLEM_COUNT ||
 		!take_number(&line, &number))
 		return false;
 	p.kind = (enum alias_problem_kind)kind;
@@ -69,6 +79,24 @@ static bool hear_problem(struct slice line, const struct alias_build *b)
 	p.text = slice_trim(line);
 	if (b->report)
 		b->report(&p, b->user);
+	return true;
+}
+
+static bool hear_question(struct slice line, const struct alias_build *b)
+{
+	struct alias_question q = { 0 };
+	uint64_t kind, number, key_len;
+
+	if (!take_number(&line, &kind) || kind < ALIAS_ASK_USER || kind > ALIAS_ASK_INCLUDE ||
+		!take_number(&line, &number) || !take_number(&line, &key_len) || !slice_skip(&line, ' ') ||
+		key_len >= line.len || line.at[key_len] != ' ')
+		return false;
+	q.kind = (enum alias_question_kind)kind;
+	q.line = (size_t)number;
+	q.key = slice_first(line, (size_t)key_len);
+	q.text = slice_from(line, (size_t)key_len + 1);
+	if (b->ask)
+		b->ask(&q, b->user);
 	return true;
 }
 
@@ -95,6 +123,8 @@ static int hear(struct slice talk, const struct alias_build *b, struct alias_sum
 		bool is_good = false;
 		if (slice_skip_prefix_nocase(&line, SLICE("P ")))
 			is_good = hear_problem(line, b);
+		else if (slice_skip_prefix_nocase(&line, SLICE("Q ")))
+			is_good = hear_question(line, b);
 		else if (slice_skip_prefix_nocase(&line, SLICE("S ")))
 			is_good = hear_summary(line, &result, summary_out);
 		if (!is_good)

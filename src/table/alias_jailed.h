@@ -11,6 +11,8 @@
 
 /* How many problems the child passes on; the summary counts all. */
 #define ALIAS_JAILED_PROBLEMS 1000
+/* Of each kind: a name or path with its key is at most two addresses or a path long. */
+#define ALIAS_JAILED_QUESTIONS 500
 
 /* As alias_build(); -ECHILD: the child died or spoke nonsense. */
 MUST_USE int alias_build_jailed(const struct alias_build *b, const struct jail_request *jail, int fd,

@@ -50,33 +50,50 @@ static void chain_append(const struct walk *w, size_t from, struct buf *out)
 	buf_append(out, slice_first(alias_index_key(w->checker->index, stack_step(w, from)->entry), 64));
 }
 
+/* The first on the stack from there that is of the file that is built; NULL: none is, so the loop was told
+ * with another file. */
+static const struct alias_entry *first_of_this_file(const struct walk *w, size_t from)
+{
+	for (size_t i = from; i < stack_depth(w); i++) {
+		const struct alias_entry *e = alias_index_entry(w->checker->index, stack_step(w, i)->entry);
+		if (!e->is_earlier)
+			return e;
+	}
+	return NULL;
+}
+
 static void report_loop(struct walk *w, uint32_t back_to)
 {
 	auto_buf struct buf chain = BUF_INIT(CHAIN_TEXT_MAX);
+	const struct alias_entry *entry;
 	size_t from = stack_depth(w);
 
-	if (++w->n_loops > ALIAS_LOOPS_REPORTED)
-		return;
 	while (stack_step(w, --from)->entry != back_to)
 		;
+	entry = first_of_this_file(w, from);
+	if (!entry || ++w->n_loops > ALIAS_LOOPS_REPORTED)
+		return;
 	chain_append(w, from, &chain);
-	alias_problem_report(w->checker, ALIAS_PROBLEM_LOOP,
-		alias_index_entry(w->checker->index, back_to)->line,
+	alias_problem_report(w->checker, ALIAS_PROBLEM_LOOP, entry->line,
 		"loop: %.*s; mail to these names is returned to its sender; change one of them",
 		SLICE_ARG(buf_slice(&chain)));
 }
 
-static void leave(struct walk *w, uint32_t entry)
+static void report_depth(struct walk *w, uint32_t entry)
 {
-	struct slice key = alias_index_key(w->checker->index, entry);
-
-	w->state[entry] = VISIT_DONE;
-	w->height[entry]++;
-	if (w->height[entry] == LIMIT_ALIAS_DEPTH + 1)
+	if (!alias_index_entry(w->checker->index, entry)->is_earlier)
 		alias_problem_report(w->checker, ALIAS_PROBLEM_DEPTH,
 			alias_index_entry(w->checker->index, entry)->line,
 			"\"%.*s\" leads through more than %d aliases; mail to it is returned to its sender",
-			SLICE_ARG(key), LIMIT_ALIAS_DEPTH);
+			SLICE_ARG(alias_index_key(w->checker->index, entry)), LIMIT_ALIAS_DEPTH);
+}
+
+static void leave(struct walk *w, uint32_t entry)
+{
+	w->state[entry] = VISIT_DONE;
+	w->height[entry]++;
+	if (w->height[entry] == LIMIT_ALIAS_DEPTH + 1)
+		report_depth(w, entry);
 	w->stack.len -= sizeof(struct step);
 	if (w->stack.len) {
 		uint32_t above = stack_step(w, stack_depth(w) - 1)->entry;

@@ -10,6 +10,7 @@
 #include "base/std.h"
 
 /* argv: --sandbox=DIR as for roles. Exit status 0: the table is up to date (or there is no aliases file);
- * else the sysexits code of what went wrong, and the old table stays. At most one line on standard output,
- * also with status 0, says what an administrator should put right: "FILE:LINE: ...". */
+ * else the sysexits code of what went wrong, and the old table stays. Lines on standard output, also with
+ * status 0, say what an administrator should put right: first why a table is the old one, then "FILE:LINE:
+ * ...". */
 int alias_rebuild_main(int argc, char **argv);

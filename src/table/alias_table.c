@@ -2,9 +2,10 @@
 /*
  * alias_table.c - finding, checking and loading the table; see alias_table.h
  *
- * The file is read into memory of our own and never mapped: whoever truncates it or writes over it in place
- * (cp, rsync --inplace, another program's newaliases) changes no answer and sends no SIGBUS. What was read
- * counts only when its checksum fits, so half of somebody's write is never taken into use.
+ * The file is read into memory of our own and never mapped (what the builder hands over is no file): whoever
+ * truncates it or writes over it in place (cp, rsync --inplace, another program's newaliases) changes no
+ * answer and sends no SIGBUS. What was read counts only when its checksum fits, so half of somebody's write
+ * is never taken into use.
  */
 #include "table/alias_table.h"
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "base/limits.h"
 #include <cdb.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #define N_PLACES 2
 #define CDB_MIN_BYTES 2048 /* the index of an empty constant database */
@@ -21,12 +23,15 @@
 /* One file as it was looked at; bytes are empty when it cannot be used. */
 struct loaded {
 	enum alias_table_state state;
-	struct buf bytes;
-	struct cdb cdb; /* looks into bytes */
+	struct buf bytes; /* of a file that others might write to */
+	struct slice all; /* these bytes, or a mapping of our own builder's memory file */
+	bool is_mapped;
+	struct cdb cdb; /* looks into all */
 	struct alias_meta meta;
 };
 #define LOADED_INIT(first_state)                                                                             \
-	((struct loaded){ .state = (first_state), .bytes = BUF_INIT(ALIAS_TABLE_MAX_BYTES) })
+	((struct loaded){                                                                                    \
+		.state = (first_state), .bytes = BUF_INIT(ALIAS_TABLE_MAX_BYTES), .all = SLICE_EMPTY })
 
 /* What one stat says; equal to the last one: nothing to do. The change time is part of it because cp -p and
  * rsync put the other one back. */
@@ -57,6 +62,8 @@ static const char *place_name(const struct alias_table *t, size_t i)
 static void loaded_free(struct loaded *l)
 {
 	buf_free(&l->bytes);
+	if (l->is_mapped)
+		(void)munmap((void *)(uintptr_t)l->all.at, l->all.len); /* our own mapping */
 	*l = LOADED_INIT(l->state);
 }
 
@@ -94,14 +101,14 @@ static enum alias_table_state loaded_check(struct loaded *l)
 	const struct slice key = ALIAS_META_KEY;
 	struct slice meta;
 
-	l->cdb = cdb_in(buf_slice(&l->bytes));
+	l->cdb = cdb_in(l->all);
 	if (cdb_find(&l->cdb, key.at, (unsigned)key.len) <= 0)
 		return ALIAS_TABLE_FOREIGN;
 	meta = cdb_bytes(&l->cdb, cdb_datalen(&l->cdb), cdb_datapos(&l->cdb));
 	if (!alias_meta_decode(meta, &l->meta))
 		return ALIAS_TABLE_FOREIGN;
-	if (l->meta.file_bytes != l->bytes.len ||
-		!crc_fits(&l->cdb, &l->meta, cdb_datapos(&l->cdb) + ALIAS_META_CRC_AT))
+	if (l->meta.file_bytes != l->all.len ||
+		(!l->is_mapped && !crc_fits(&l->cdb, &l->meta, cdb_datapos(&l->cdb) + ALIAS_META_CRC_AT)))
 		return ALIAS_TABLE_DAMAGED;
 	return ALIAS_TABLE_READY;
 }
@@ -158,7 +165,24 @@ static enum alias_table_state load_fd(struct loaded *l, int fd)
 	state = check_size(fd, (uint64_t)st.st_size);
 	if (state == ALIAS_TABLE_READY)
 		state = read_bytes(fd, (size_t)st.st_size, &l->bytes);
+	l->all = buf_slice(&l->bytes);
 	return state == ALIAS_TABLE_READY ? loaded_check(l) : state;
+}
+
+/* The builder's memory file: nobody else has it, and its checksum was made a moment ago. */
+static enum alias_table_state load_mapping(struct loaded *l, int fd)
+{
+	struct stat st;
+	void *all;
+
+	if (fstat(fd, &st) < 0 || st.st_size < CDB_MIN_BYTES || st.st_size > ALIAS_TABLE_MAX_BYTES)
+		return ALIAS_TABLE_UNREADABLE;
+	all = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (all == MAP_FAILED)
+		return ALIAS_TABLE_UNREADABLE;
+	l->all = (struct slice){ all, (size_t)st.st_size };
+	l->is_mapped = true;
+	return loaded_check(l);
 }
 
 static void load(struct loaded *l, const char *name)
@@ -253,8 +277,20 @@ static enum alias_table_state choose(struct alias_table *t, struct loaded *best)
 
 static bool is_in_use(const struct alias_table *t, const struct alias_meta *meta)
 {
-	return t->used.bytes.len && t->used.meta.crc == meta->crc &&
-		t->used.meta.built_ns == meta->built_ns && t->used.meta.file_bytes == meta->file_bytes;
+	return t->used.all.len && t->used.meta.crc == meta->crc && t->used.meta.built_ns == meta->built_ns &&
+		t->used.meta.file_bytes == meta->file_bytes;
+}
+
+/* Takes what it holds into use when it is good and another one. */
+static void use(struct alias_table *t, struct loaded *fresh, enum alias_table_state state)
+{
+	if (state == ALIAS_TABLE_READY && !is_in_use(t, &fresh->meta)) {
+		loaded_free(&t->used);
+		t->used = *fresh;
+		t->generation++;
+	} else {
+		loaded_free(fresh);
+	}
 }
 
 static enum alias_table_state look_for_table(struct alias_table *t)
@@ -262,14 +298,18 @@ static enum alias_table_state look_for_table(struct alias_table *t)
 	struct loaded fresh = LOADED_INIT(ALIAS_TABLE_NOT_BUILT);
 	enum alias_table_state state = choose(t, &fresh);
 
-	if (state == ALIAS_TABLE_READY && !is_in_use(t, &fresh.meta)) {
-		loaded_free(&t->used);
-		t->used = fresh;
-		t->generation++;
-	} else {
-		loaded_free(&fresh);
-	}
+	use(t, &fresh, state);
 	return state;
+}
+
+enum alias_table_state alias_table_adopt(struct alias_table *t, int fd)
+{
+	struct loaded fresh = LOADED_INIT(ALIAS_TABLE_NOT_BUILT);
+
+	fresh.state = load_mapping(&fresh, fd);
+	t->state = fresh.state;
+	use(t, &fresh, fresh.state);
+	return t->state;
 }
 
 /* Nothing that a look at the table's file would show may change these: the source may come or go, memory or
@@ -319,7 +359,7 @@ uint64_t alias_table_generation(const struct alias_table *t)
 
 const struct alias_meta *alias_table_meta(const struct alias_table *t)
 {
-	return t->used.bytes.len ? &t->used.meta : NULL;
+	return t->used.all.len ? &t->used.meta : NULL;
 }
 
 const struct alias_places *alias_table_places(const struct alias_table *t)
@@ -336,7 +376,7 @@ enum alias_status alias_table_find(struct alias_table *t, struct slice key, stru
 	uint32_t line = 0;
 	int r;
 
-	if (!t->used.bytes.len)
+	if (!t->used.all.len)
 		return t->state == ALIAS_TABLE_NO_SOURCE ? ALIAS_NONE : ALIAS_BROKEN;
 	if (key.len == 0 || key.len > LIMIT_ALIAS_LINE || memchr(key.at, '\0', key.len))
 		return ALIAS_NONE;

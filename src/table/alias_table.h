@@ -83,6 +83,8 @@ void alias_table_free(struct alias_table **t);
  * gone if it did. Call it once per question or turn of the loop. What it says is about the file as it is now;
  * what alias_table_find() uses is the last good one. */
 enum alias_table_state alias_table_refresh(struct alias_table *t);
+/* What fd holds is the table until the next refresh; for the builder, which wrote it a moment ago. */
+enum alias_table_state alias_table_adopt(struct alias_table *t, int fd);
 /* Grows with each table that is taken into use. */
 uint64_t alias_table_generation(const struct alias_table *t);
 /* The table in use, or NULL. */

@@ -324,6 +324,16 @@ static int rebuild(struct buf *out)
 	return WEXITSTATUS(status);
 }
 
+static size_t count_lines(struct slice text)
+{
+	struct slice line;
+	size_t n = 0;
+
+	while (slice_next_line(&text, &line))
+		n++;
+	return n;
+}
+
 static void rebuilds(void **state)
 {
 	auto_buf struct buf out = BUF_INIT(65536);
@@ -344,11 +354,12 @@ static void rebuilds(void **state)
 	assert_int_equal(rebuild(&out), 0);
 	assert_true(slice_starts(buf_slice(&out), slice_of(places.source)));
 	assert_true(slice_starts(slice_from(buf_slice(&out), strlen(places.source)), SLICE(":3: ")));
-	assert_true(slice_ends_nocase(buf_slice(&out), SLICE(" (and 1 more; newaliases shows all)\n")));
+	assert_int_equal(count_lines(buf_slice(&out)), 2);
 	assert_root_is("user2");
 	write_source("bad\n");
 	assert_int_equal(rebuild(&out), EX_DATAERR);
-	assert_int_equal(slice_find(buf_slice(&out), '\n'), out.len - 1);
+	assert_true(slice_starts(slice_from(buf_slice(&out), strlen(places.source)),
+		SLICE(": no entry can be used; 1: expected")));
 	assert_root_is("user2");
 }
 
