@@ -149,6 +149,11 @@ static bool is_file_path(struct slice s)
 	return s.len > 1 && s.at[0] == '/' && s.at[s.len - 1] != '/' && s.len < PATH_MAX / 2;
 }
 
+static bool is_mbox_quoting(struct slice s)
+{
+	return slice_eq(s, SLICE("mboxo")) || slice_eq(s, SLICE("mboxrd"));
+}
+
 static bool is_log_target(struct slice s)
 {
 	return slice_eq(s, SLICE("auto")) || slice_eq(s, SLICE("syslog")) || slice_eq(s, SLICE("stderr")) ||
@@ -178,6 +183,7 @@ static const struct check {
 	{ "smtp", "destination_limits", is_destination_limit, true,
 		"a list of HOP=CONCURRENCY, HOP=N/TIME or HOP=CONCURRENCY@N/TIME such as "
 		"example.com=2@100/1h" },
+	{ "local", "mbox_quoting", is_mbox_quoting, false, "mboxo or mboxrd" },
 	{ "log", "target", is_log_target, false, "auto, syslog, stderr or a path that begins with /" },
 	{ "log", "level", is_log_level, false, "error, warning, info or debug" },
 };

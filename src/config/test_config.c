@@ -65,6 +65,7 @@ static void names_each_mistake(void **state)
 		{ "nonsense\n", 1, "expected [section] or name = value" },
 		{ "[main]\nnode = 256\n", 2, "must be from 0 to 255, not 256" },
 		{ "[]\n", 1, "unknown section []" },
+		{ "[local]\nmbox_quoting = mboxcl\n", 2, "must be mboxo or mboxrd, not \"mboxcl\"" },
 		{ "[log]\nlevel = verbose\n", 2,
 			"log.level must be error, warning, info or debug, not \"verbose\"" },
 		{ "[log]\nlevel =\n", 2, "log.level must be" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mbox_text.c - see mbox_text.h; quoting is mboxo (">From " stays as it is), which readers expect */
+/* mbox_text.c - see mbox_text.h */
 #include "local/mbox_text.h"
 #include "base/limits.h"
 #include "mail/trail.h"
@@ -9,53 +9,50 @@
 
 #define HEADERS_MAX ((LIMIT_TRAIL + 4) * (LIMIT_PATH + 32)) /* what we put before the content */
 
-static bool begins_with_from(struct slice s)
+/* s begins at the start of a line. A run of '>' is looked at once: it ends at the hit. */
+static void append_quoted(struct buf *out, const struct mbox_delivery *d, struct slice s)
 {
-	return slice_starts(s, SLICE("From "));
-}
+	static const char from[] = "From ";
+	const size_t n = sizeof(from) - 1;
+	const char *done = s.at, *end = s.at + s.len, *hit = s.at;
 
-/* s begins at the start of a line. */
-static void append_quoted(struct buf *out, struct slice s)
-{
-	static const char from[] = "\nFrom ";
-	const char *hit;
-
-	if (begins_with_from(s))
-		buf_append_byte(out, '>');
-	while ((hit = memmem(s.at, s.len, from, sizeof(from) - 1))) {
-		size_t n = (size_t)(hit - s.at) + 1;
-		buf_append(out, slice_first(s, n));
-		buf_append_byte(out, '>');
-		s = slice_from(s, n);
-		buf_append(out, slice_first(s, 1)); /* past the F, so that it is not found again */
-		s = slice_from(s, 1);
+	while ((hit = memmem(hit, (size_t)(end - hit), from, n))) {
+		const char *line = hit;
+		while (d->is_mboxrd && line > s.at && line[-1] == '>')
+			line--;
+		if (line == s.at || line[-1] == '\n') {
+			buf_append(out, (struct slice){ done, (size_t)(line - done) });
+			buf_append_byte(out, '>');
+			done = line;
+		}
+		hit += n;
 	}
-	buf_append(out, s);
+	buf_append(out, (struct slice){ done, (size_t)(end - done) });
 }
 
-static void append_piece(struct buf *out, enum mbox_style style, const char *from, const char *to)
+static void append_piece(struct buf *out, const struct mbox_delivery *d, const char *from, const char *to)
 {
 	struct slice piece = { from, (size_t)(to - from) };
 
-	if (style == MBOX_STYLE_MBOX)
-		append_quoted(out, piece);
+	if (d->style == MBOX_STYLE_MBOX)
+		append_quoted(out, d, piece);
 	else
 		buf_append(out, piece);
 }
 
 /* The content without a Return-Path of another host: ours above is the one that counts (RFC 5321 4.4). */
-static void append_content(struct buf *out, enum mbox_style style, struct slice content)
+static void append_content(struct buf *out, const struct mbox_delivery *d)
 {
-	struct slice rest = content;
+	struct slice rest = d->content;
 	struct header_field field;
-	const char *from = content.at;
+	const char *from = d->content.at;
 
 	while (header_find(&rest, SLICE("Return-Path"), &field)) {
-		append_piece(out, style, from, field.raw.at);
+		append_piece(out, d, from, field.raw.at);
 		from = field.raw.at + field.raw.len;
 	}
-	append_piece(out, style, from, content.at + content.len);
-	if (style != MBOX_STYLE_MBOX)
+	append_piece(out, d, from, d->content.at + d->content.len);
+	if (d->style != MBOX_STYLE_MBOX)
 		return;
 	if (out->len && out->at[out->len - 1] != '\n')
 		buf_append_byte(out, '\n');
@@ -107,7 +104,7 @@ bool mbox_text_build(struct mbox_text *t, const struct mbox_delivery *d)
 		t->date_at = out->len - 1 - MBOX_DATE_BYTES;
 	append_trace(out, d);
 	t->content_at = out->len;
-	append_content(out, d->style, d->content);
+	append_content(out, d);
 	t->mark_end = find_mark_end(d, t->content_at);
 	return buf_ok(out);
 }

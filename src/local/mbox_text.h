@@ -18,6 +18,7 @@ enum mbox_style {
 
 struct mbox_delivery {
 	enum mbox_style style;
+	bool is_mboxrd; /* ">From " gets another '>', so that a reader can take each back; else as in mboxo */
 	struct slice sender;	  /* reverse-path */
 	struct slice original_to; /* as given by the client */
 	struct slice forward_path;

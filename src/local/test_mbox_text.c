@@ -9,10 +9,13 @@
 #define RECEIVED                                                                                             \
 	"Received: by host.example (Postrider, from userid 1000)\n\tid 01000000000002A; Wed, 19 Feb 2020\n"
 
+static bool is_mboxrd;
+
 static struct mbox_text build(
 	const char *sender, const char *original, const char *trail, struct slice content)
 {
-	struct mbox_delivery d = { .sender = slice_of(sender),
+	struct mbox_delivery d = { .is_mboxrd = is_mboxrd,
+		.sender = slice_of(sender),
 		.original_to = slice_of(original),
 		.forward_path = SLICE("path@example"),
 		.trail = slice_of(trail),
@@ -80,6 +83,10 @@ static void quotes_and_ends_lines(void **state)
 		{ SLICE("A: b\n\nFrom "), SLICE("A: b\n\n>From \n\n") },
 		{ SLICE(""), SLICE("\n") },
 		{ SLICE("A: b\n\nnul\0and\xff\rFrom x\n"), SLICE("A: b\n\nnul\0and\xff\rFrom x\n\n") },
+		{ SLICE("A: b\n\n\0From x\n\0\n"), SLICE("A: b\n\n\0From x\n\0\n\n") },
+		{ SLICE("A: b\n\n\r\r\n\rFrom x\r"), SLICE("A: b\n\n\r\r\n\rFrom x\r\n\n") },
+		{ SLICE("A: b\n\n.\n..\n\x01\x1b[m\x7f\xe4\n"),
+			SLICE("A: b\n\n.\n..\n\x01\x1b[m\x7f\xe4\n\n") },
 		{ SLICE("Return-Path: <x>\nA: b\n\nReturn-Path: body\n"),
 			SLICE("A: b\n\nReturn-Path: body\n\n") },
 		{ SLICE("A: b\nreturn-path:\n\t<x>\nReturn-path: y\nB: c\n\nFrom z\n"),
@@ -96,6 +103,58 @@ static void quotes_and_ends_lines(void **state)
 		assert_int_equal(t.mark_end, 0);
 		mbox_text_free(&t);
 	}
+}
+
+/* Each can be taken back, whatever the author wrote. */
+static void mboxrd_quotes_the_quoted(void **state)
+{
+	static const struct {
+		struct slice content, want;
+	} rows[] = {
+		{ SLICE("A: b\n\nFrom x\n>From y\n>>From z\n"),
+			SLICE("A: b\n\n>From x\n>>From y\n>>>From z\n\n") },
+		{ SLICE(">From x\nA: b\n\n"), SLICE(">>From x\nA: b\n\n\n") },
+		{ SLICE("A: b\n\n> From x\n>>from\n>Fromage\n"),
+			SLICE("A: b\n\n> From x\n>>from\n>Fromage\n\n") },
+		{ SLICE("A: b\n\na >From x\n>>From y From z\n"),
+			SLICE("A: b\n\na >From x\n>>>From y From z\n\n") },
+		{ SLICE("A: b\n\n>>>"), SLICE("A: b\n\n>>>\n\n") },
+	};
+	const struct slice head =
+		SLICE("From s  Wed Feb 19 10:10:35 2020\nReturn-Path: <s>\nDelivered-To: path@example\n");
+
+	(void)state;
+	is_mboxrd = true;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct mbox_text t = build("s", "", "", rows[i].content);
+		assert_slice_equal(slice_from(buf_slice(&t.text), head.len), rows[i].want);
+		mbox_text_free(&t);
+	}
+	is_mboxrd = false;
+}
+
+static void long_lines_pass(void **state)
+{
+	static const char bytes[] = { 'x', '\0', '\r', '>', (char)0xff };
+	auto_buf struct buf content = BUF_INIT(200000);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bytes); i++) {
+		struct mbox_text t;
+		struct slice text;
+		buf_clear(&content);
+		buf_append_str(&content, "A: b\n\n");
+		for (int k = 0; k < 100000; k++)
+			buf_append_byte(&content, bytes[i]);
+		buf_append_str(&content, "\n");
+		is_mboxrd = i % 2;
+		t = build("s", "", "", buf_slice(&content));
+		text = buf_slice(&t.text);
+		assert_slice_equal(slice_first(slice_from(text, text.len - content.len - 1), content.len),
+			buf_slice(&content));
+		mbox_text_free(&t);
+	}
+	is_mboxrd = false;
 }
 
 static void a_body_of_from_lines_fits(void **state)
@@ -116,6 +175,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_headers_in_order),
 		cmocka_unit_test(quotes_and_ends_lines),
+		cmocka_unit_test(mboxrd_quotes_the_quoted),
+		cmocka_unit_test(long_lines_pass),
 		cmocka_unit_test(a_body_of_from_lines_fits),
 	};
 

@@ -73,6 +73,7 @@ void worker_forward(struct worker *w, struct worker_rcpt *r, const struct forwar
 bool worker_text(struct worker *w, struct worker_rcpt *r, enum mbox_style style)
 {
 	struct mbox_delivery d = { .style = style,
+		.is_mboxrd = strcmp(w->config->local_mbox_quoting, "mboxrd") == 0,
 		.sender = r->job->reverse_path,
 		.original_to = r->original,
 		.forward_path = r->forward_path,
