@@ -3,7 +3,8 @@
  * job.h - what queue gave local to deliver: a job, cut into parts, one part per user
  *
  * The parent neither reads nor changes the content; it keeps the first chunk, so that a mail of the usual
- * size can be given to a second worker when the first one dies. Layer: local. Tests: test_local.c.
+ * size can be given to a second worker when the first one dies. Layer: local. Tests: test_local.c,
+ * test_load.c.
  */
 #pragma once
 #include "base/arena.h"

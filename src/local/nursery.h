@@ -3,7 +3,7 @@
  * nursery.h - the process that delivery workers are forked from
  *
  * It was forked from local before local had seen any mail, has one thread and holds nothing but its socket to
- * local. Layer: local. Tests: test_local.c, test_privileges.c.
+ * local. Layer: local. Tests: test_local.c, test_trouble.c, test_privileges.c.
  */
 #pragma once
 #include "base/slice.h"

@@ -4,7 +4,7 @@
  *
  * A worker is not believed: it may answer for the parts it was given and nothing else, and what does not fit
  * ends it. One that hangs keeps its place, costs its own user's mail only, and is killed. Layer: local.
- * Tests: test_local.c.
+ * Tests: test_local.c, test_load.c, test_trouble.c.
  */
 #pragma once
 #include "local/job.h"

@@ -3,7 +3,7 @@
  * syncer.h - makes what workers wrote durable: each file by itself, or the file system once for many
  *
  * Measured: one syncfs for many mailboxes costs half the CPU of a sync each and is 1.5 times as fast; for one
- * or two it is slower, and it waits for other programs' data as well. Layer: local. Tests: test_local.c.
+ * or two it is slower, and it waits for other programs' data as well. Layer: local. Tests: test_trouble.c.
  */
 #pragma once
 #include "base/list.h"

@@ -159,6 +159,7 @@ void rig_init(struct rig *rig, size_t n_users, uid_t first_uid, bool is_sandbox,
 	(void)snprintf(rig->settings, sizeof(rig->settings), "%s", more_settings);
 	(void)snprintf(rig->dir, sizeof(rig->dir), "/tmp/test_local.XXXXXX");
 	assert_non_null(mkdtemp(rig->dir));
+	assert_int_equal(setenv("TEST_DISK", rig->dir, 1), 0);
 	assert_int_equal(chmod(rig->dir, 0755), 0);
 	assert_int_equal(mkdir(rig_path(rig, "etc"), 0755), 0);
 	assert_int_equal(mkdir(rig_path(rig, "mail"), 0755), 0);
@@ -364,6 +365,85 @@ const struct rig_answer *rig_answer(struct rig *rig, uint64_t job, uint32_t rcpt
 			return &rig->answers[i];
 	fail_msg("no answer for recipient %u of job %" PRIu64, rcpt, job);
 	return NULL;
+}
+
+static size_t count(struct slice text, const char *what)
+{
+	size_t n = 0, len = strlen(what);
+	const char *hit;
+
+	while ((hit = memmem(text.at, text.len, what, len))) {
+		n++;
+		text = slice_from(text, (size_t)(hit - text.at) + len);
+	}
+	return n;
+}
+
+size_t rig_size(struct rig *rig, const char *path)
+{
+	auto_buf struct buf text = rig_read(rig, path);
+
+	return text.len;
+}
+
+size_t rig_count(struct rig *rig, const char *path, const char *what)
+{
+	auto_buf struct buf text = rig_read(rig, path);
+
+	return count(buf_slice(&text), what);
+}
+
+void rig_give_simple(struct rig *rig, uint64_t job, const char *user, unsigned flags)
+{
+	auto_buf struct buf content = rig_content(job, "", RIG_BODY);
+
+	rig_give(rig,
+		&(struct rig_mail){ .job = job,
+			.queue_id = job,
+			.users = { user },
+			.flags = flags,
+			.content = buf_slice(&content) });
+}
+
+void rig_assert_answer(struct rig *rig, uint64_t job, uint32_t rcpt, enum job_outcome outcome,
+	const char *status, const char *words)
+{
+	const struct rig_answer *a = rig_answer(rig, job, rcpt);
+
+	if (a->outcome != outcome || strcmp(a->status, status) != 0 || !strstr(a->reason, words))
+		fail_msg("job %" PRIu64 ": got %u %s \"%s\", want %u %s \"%s\"", job, a->outcome, a->status,
+			a->reason, outcome, status, words);
+}
+
+void rig_turn_for(struct rig *rig, uint64_t ms)
+{
+	uint64_t end = clock_mono_ms() + ms;
+
+	while (clock_mono_ms() < end)
+		rig_turn(rig);
+}
+
+const char *rig_user(size_t i)
+{
+	static char names[200][8];
+
+	(void)snprintf(names[i], sizeof(names[i]), "u%zu", i);
+	return names[i];
+}
+
+void rig_deliver_many(struct rig *rig, size_t n_mails, size_t n_users)
+{
+	for (size_t i = 0; i < n_mails; i++)
+		rig_give_simple(rig, i + 1, rig_user(i % n_users), 0);
+	rig_wait_done(rig, n_mails);
+	for (size_t i = 0; i < n_mails; i++)
+		rig_assert_answer(rig, i + 1, 0, JOB_DELIVERED, "2.0.0", "");
+	for (size_t i = 0; i < n_users; i++) {
+		char path[32];
+		(void)snprintf(path, sizeof(path), "mail/u%zu", i);
+		assert_int_equal(rig_count(rig, path, "\n>From the body\n\n"), n_mails / n_users);
+		assert_int_equal(rig_count(rig, path, "From sender@example  "), n_mails / n_users);
+	}
 }
 
 /* Children of a process, from /proc. */

@@ -19,7 +19,7 @@ struct rig_answer {
 };
 
 struct rig {
-	char dir[64]; /* scratch: etc/users, mail/, home/ */
+	char dir[64]; /* scratch: etc/users, mail/, home/, and what test_disk.c looks for */
 	bool is_sandbox;
 	char settings[1000]; /* further configuration text */
 	pid_t pid;
@@ -74,3 +74,16 @@ const struct rig_answer *rig_answer(struct rig *rig, uint64_t job, uint32_t rcpt
 /* Process ids of the workers there are now. */
 size_t rig_workers(struct rig *rig, pid_t *pids, size_t max);
 void rig_turn(struct rig *rig); /* one turn of the loop, at most 20 ms */
+void rig_turn_for(struct rig *rig, uint64_t ms);
+
+/* A mail to user@localhost with RIG_BODY; its queue id is the job's number. */
+#define RIG_BODY SLICE("Hello\nFrom the body\n")
+void rig_give_simple(struct rig *rig, uint64_t job, const char *user, unsigned flags);
+/* words: part of the reason. */
+void rig_assert_answer(struct rig *rig, uint64_t job, uint32_t rcpt, enum job_outcome outcome,
+	const char *status, const char *words);
+/* Mails to u0 .. u(n_users - 1) in turn, as jobs 1 .. n_mails; all must arrive. */
+void rig_deliver_many(struct rig *rig, size_t n_mails, size_t n_users);
+const char *rig_user(size_t i);					       /* "u0" .. "u199"; lasts */
+size_t rig_size(struct rig *rig, const char *path);		       /* of a file; 0: none */
+size_t rig_count(struct rig *rig, const char *path, const char *what); /* how often it is in that file */

@@ -6,7 +6,7 @@
  * executes anything, never sees another user's mail, holds no descriptor but its channel and the mail
  * directory. Jobs arrive in one loop and are gathered: everything that is complete is written under one lock
  * and covered by one sync. Of mails with more than one chunk it asks for a few at a time. Layer: local.
- * Tests: test_local.c, test_privileges.c.
+ * Tests: test_local.c, test_refusals.c, test_privileges.c.
  */
 #pragma once
 #include "base/list.h"
