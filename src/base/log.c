@@ -48,7 +48,8 @@ static void log_escape(struct slice in, struct buf *out)
 	}
 }
 
-static void log_formatted(enum log_level level, const char *program, const char *fmt, va_list args)
+static PRINTF_LIKE(3, 0) void log_formatted(
+	enum log_level level, const char *program, const char *fmt, va_list args)
 {
 	auto_buf struct buf text = BUF_INIT(LIMIT_LOG_LINE);
 	auto_buf struct buf clean = BUF_INIT(LIMIT_LOG_LINE * 4);
