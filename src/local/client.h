@@ -2,7 +2,7 @@
 /*
  * client.h - who handed a mail in, as the spool kept it; only the environment of commands tells it
  *
- * Layer: local. Tests: test_command_environment.c, test_errand.c.
+ * Layer: local. Tests: test_command_environment.c, test_command.c.
  */
 #pragma once
 #include "base/arena.h"

@@ -6,7 +6,7 @@
  * may do whatever its user may, setgid programs included. It gets descriptors 0, 1 and 2 only, a process
  * group of its own and an environment that is given. A line without shell characters that begins with a path
  * is executed as it stands; any other goes to /bin/sh. Never blocks, never logs. Layer: local. Tests:
- * test_errand.c.
+ * test_command.c.
  */
 #pragma once
 #include "local/command_result.h"

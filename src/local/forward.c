@@ -2,7 +2,7 @@
 /*
  * forward.c - see forward.h
  *
- * The common case, no file, costs one system call. Commands, files and lists become leaves as well: queue
+ * The common case, no file, costs two system calls. Commands, files and lists become leaves as well: queue
  * keeps each with its own state and asks for its delivery, so that the other items of the file do not wait.
  */
 #include "local/forward.h"
@@ -227,6 +227,23 @@ static bool name_source(const struct forward_user *u, struct slice extension, st
 	return true;
 }
 
+/* A home that is there, or surely not, is FORWARD_NONE. Who edits these files may set the sticky bit
+ * meanwhile, as qmail's users do; a directory that all may write to has it for another reason. */
+static enum forward_outcome check_home(const struct forward_user *u, struct forward *out)
+{
+	struct stat st;
+
+	if (stat(u->home, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG
+			? FORWARD_NONE
+			: defer(out, u->home, errno);
+	if (!(st.st_mode & S_ISVTX) || st.st_mode & S_IWOTH || !S_ISDIR(st.st_mode))
+		return FORWARD_NONE;
+	(void)snprintf(out->reason, sizeof(out->reason),
+		"mail waits while the home directory %.110s is sticky: chmod -t", u->home);
+	return FORWARD_DEFER;
+}
+
 /* *is_there_out: the file can be opened or its fault was told: no other one is to be looked for. */
 static enum forward_outcome read_source(const struct config *c, struct forward_user *u,
 	const struct source *from, bool *is_there_out, struct forward *out)
@@ -256,6 +273,8 @@ enum forward_outcome forward_read(
 	bool is_there = false;
 
 	*out = (struct forward){ 0 };
+	if (u->home[0] == '/' && check_home(u, out) == FORWARD_DEFER)
+		return FORWARD_DEFER;
 	if (extension.len && name_source(u, extension, &from)) {
 		outcome = read_source(c, u, &from, &is_there, out);
 		if (is_there)

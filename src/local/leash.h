@@ -6,7 +6,7 @@
  * time. So a second process, the keeper, is forked from the errand before its first command. It knows their
  * process groups, and when the errand ends, however that happens, it kills those that are left. It holds a
  * copy of the errand's channel: local sees that closed when the keeper has ended, too. Runs as the commands'
- * user; never logs. Layer: local. Tests: test_errand.c.
+ * user; never logs. Layer: local. Tests: test_command.c.
  */
 #pragma once
 #include "base/std.h"

@@ -4,7 +4,7 @@
  *
  * Members are addresses and \users; commands and files in a list are refused, because whoever may write the
  * list would run them. A list may include lists of the same owner or of root. Reads only; logs each refused
- * item. Layer: local. Tests: test_errand.c.
+ * item. Layer: local. Tests: test_list_file.c.
  */
 #pragma once
 #include "local/forward.h"

@@ -5,7 +5,35 @@
 #include "base/log.h"
 #include "local/forward.h"
 #include <fcntl.h>
+#include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+
+static int open_error, stat_error; /* of what lies in the home directory; of the home directory */
+
+/* Instead of the C library's. */
+int open(const char *path, int flags, ...)
+{
+	va_list args;
+	int mode;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, int) : 0;
+	va_end(args);
+	if (!open_error || !strstr(path, "/.forward"))
+		return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+	errno = open_error;
+	return -1;
+}
+
+/* Instead of the C library's. */
+int stat(const char *restrict path, struct stat *restrict st)
+{
+	if (!stat_error)
+		return (int)syscall(SYS_newfstatat, AT_FDCWD, path, st, 0);
+	errno = stat_error;
+	return -1;
+}
 
 static struct config *config;
 static char home[] = "/tmp/test_forward.XXXXXX";
@@ -283,6 +311,78 @@ static void a_missing_home_is_no_forward(void **state)
 	assert_int_equal(n_logged, 0);
 }
 
+/* A disk or a server that is away for a while says nothing of what the user wants. */
+static void what_cannot_be_known_now_defers(void **state)
+{
+	static const struct {
+		int open_error, stat_error;
+		enum forward_outcome want;
+	} rows[] = {
+		{ ENOENT, 0, FORWARD_NONE },
+		{ ENOENT, ENOENT, FORWARD_NONE },
+		{ ENOTDIR, ENOTDIR, FORWARD_NONE },
+		{ EIO, 0, FORWARD_DEFER },
+		{ ESTALE, 0, FORWARD_DEFER },
+		{ EACCES, 0, FORWARD_DEFER },
+		{ ETIMEDOUT, 0, FORWARD_DEFER },
+		{ EMFILE, 0, FORWARD_DEFER },
+		{ ENOMEM, 0, FORWARD_DEFER },
+		{ ENOENT, EIO, FORWARD_DEFER },
+		{ ENOENT, ESTALE, FORWARD_DEFER },
+		{ ENOENT, EACCES, FORWARD_DEFER },
+		{ ENOENT, EHOSTDOWN, FORWARD_DEFER },
+		{ ENOENT, ELOOP, FORWARD_DEFER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct forward_user user = the_user();
+		struct forward f;
+		enum forward_outcome got;
+		open_error = rows[i].open_error;
+		stat_error = rows[i].stat_error;
+		got = forward_read(config, &user, i % 2 ? SLICE("ext") : SLICE_EMPTY, &f);
+		open_error = stat_error = 0;
+		if (got != rows[i].want)
+			fail_msg("row %zu: got %d", i, got);
+		if (got == FORWARD_DEFER)
+			assert_non_null(strstr(f.reason,
+				strerror(rows[i].stat_error ? rows[i].stat_error : rows[i].open_error)));
+		forward_free(&f);
+	}
+}
+
+static void a_sticky_home_defers(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool has_forward;
+		enum forward_outcome want;
+	} rows[] = {
+		{ 01755, true, FORWARD_DEFER },
+		{ 01755, false, FORWARD_DEFER },
+		{ 01777, true, FORWARD_NONE }, /* not safe, whatever it says */
+		{ 01777, false, FORWARD_NONE },
+		{ 0755, true, FORWARD_LEAVES },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct forward_user user = the_user();
+		struct forward f;
+		if (rows[i].has_forward)
+			write_forward(SLICE("user2\n"));
+		assert_int_equal(fchmod(dir, rows[i].mode), 0);
+		assert_int_equal(forward_read(config, &user, SLICE_EMPTY, &f), rows[i].want);
+		if (rows[i].want == FORWARD_DEFER)
+			assert_non_null(strstr(f.reason, "sticky: chmod -t"));
+		forward_free(&f);
+		if (rows[i].has_forward)
+			assert_int_equal(file_unlink(dir, ".forward"), 0);
+	}
+	assert_int_equal(fchmod(dir, 0700), 0);
+}
+
 static void an_unreadable_file_defers(void **state)
 {
 	struct forward_user user = the_user();
@@ -314,6 +414,8 @@ int main(void)
 		cmocka_unit_test(ignores_what_others_may_write),
 		cmocka_unit_test(ignores_what_is_no_plain_file_of_the_user),
 		cmocka_unit_test(a_missing_home_is_no_forward),
+		cmocka_unit_test(what_cannot_be_known_now_defers),
+		cmocka_unit_test(a_sticky_home_defers),
 		cmocka_unit_test(an_unreadable_file_defers),
 	};
 

@@ -446,6 +446,50 @@ void rig_deliver_many(struct rig *rig, size_t n_mails, size_t n_users)
 	}
 }
 
+void rig_give_item(
+	struct rig *rig, uint64_t job, const char *user, uint8_t kind, const char *origin, unsigned flags)
+{
+	auto_buf struct buf content = rig_content(1000 + job, "Message-ID: <m@x>\n", RIG_BODY);
+
+	rig_give(rig,
+		&(struct rig_mail){ .job = job,
+			.queue_id = 1000 + job,
+			.users = { user },
+			.kind = kind,
+			.origin = origin,
+			.flags = flags,
+			.content = buf_slice(&content) });
+}
+
+const struct rig_answer *rig_deliver_item(struct rig *rig, uint64_t job, const char *text)
+{
+	const struct rig_answer *a;
+	uint8_t kind;
+
+	rig_write(rig, "home/u0/.forward", slice_of(text));
+	rig_give_item(rig, job, "u0", 0, NULL, 0);
+	rig_wait_done(rig, rig->n_done + 1);
+	a = rig_answer(rig, job, 0);
+	assert_int_equal(a->outcome, JOB_FORWARDED);
+	assert_non_null(strchr("56", a->leaves[0]));
+	kind = (uint8_t)(a->leaves[0] - '0');
+	{
+		char origin[200];
+		(void)snprintf(origin, sizeof(origin), "%s", a->origin);
+		rig_give_item(rig, job + 1, "u0", kind, origin, 0);
+	}
+	rig_wait_done(rig, rig->n_done + 1);
+	return rig_answer(rig, job + 1, 0);
+}
+
+void rig_assert_has(struct rig *rig, const char *path, const char *words)
+{
+	auto_buf struct buf text = rig_read(rig, path);
+
+	if (!text.len || !memmem(text.at, text.len, words, strlen(words)))
+		fail_msg("\"%s\" is not in %s:\n%.*s", words, path, SLICE_ARG(buf_slice(&text)));
+}
+
 /* Children of a process, from /proc. */
 static size_t children_of(pid_t parent, pid_t *pids, size_t max)
 {

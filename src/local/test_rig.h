@@ -82,6 +82,12 @@ void rig_give_simple(struct rig *rig, uint64_t job, const char *user, unsigned f
 /* words: part of the reason. */
 void rig_assert_answer(struct rig *rig, uint64_t job, uint32_t rcpt, enum job_outcome outcome,
 	const char *status, const char *words);
+/* The same with a Message-ID, for the item that origin refers to; its queue id is the job's number + 1000. */
+void rig_give_item(
+	struct rig *rig, uint64_t job, const char *user, uint8_t kind, const char *origin, unsigned flags);
+/* Mail to u0, whose .forward is text, and then what its single reference says: jobs job and job + 1. */
+const struct rig_answer *rig_deliver_item(struct rig *rig, uint64_t job, const char *text);
+void rig_assert_has(struct rig *rig, const char *path, const char *words); /* a file, these words */
 /* Mails to u0 .. u(n_users - 1) in turn, as jobs 1 .. n_mails; all must arrive. */
 void rig_deliver_many(struct rig *rig, size_t n_mails, size_t n_users);
 const char *rig_user(size_t i);					       /* "u0" .. "u199"; lasts */
