@@ -61,7 +61,7 @@ def settings_text():
     assert len(rows) == wanted, f"settings.def: {wanted} rows, {len(rows)} understood"
     text, section = BEGIN, ""
     for row in rows:
-        own_section, name, kind, preset, low, high, reload, what = row
+        own_section, name, kind, preset, low, high, reload, what = (word.replace('\\"', '"') for word in row)
         if own_section != section:
             text += (".El\n" if section else "") + f".Ss [{own_section}]\n.Bl -tag -width Ds\n"
             section = own_section

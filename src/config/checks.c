@@ -3,6 +3,7 @@
 #include "config/checks.h"
 #include "base/limits.h"
 #include "config/config.h"
+#include "config/mailbox_transport.h"
 #include "config/pacing.h"
 #include <arpa/inet.h>
 
@@ -133,6 +134,14 @@ static bool is_destination_limit(struct slice s)
 	return pacing_parse_limit(s, &hop, &ignored) && is_next_hop(hop);
 }
 
+static bool is_mailbox_transport(struct slice s)
+{
+	struct mailbox_transport t;
+
+	return mailbox_transport_parse(s, &t) &&
+		(t.kind != MAILBOX_TRANSPORT_INET || address_family(t.place) || is_domain(t.place));
+}
+
 static bool is_log_level(struct slice s)
 {
 	static const char *const words[] = { "error", "warning", "info", "debug" };
@@ -184,6 +193,8 @@ static const struct check {
 		"a list of HOP=CONCURRENCY, HOP=N/TIME or HOP=CONCURRENCY@N/TIME such as "
 		"example.com=2@100/1h" },
 	{ "local", "mbox_quoting", is_mbox_quoting, false, "mboxo or mboxrd" },
+	{ "local", "mailbox_transport", is_mailbox_transport, true,
+		"lmtp:unix:/PATH or lmtp:inet:HOST:PORT such as lmtp:unix:/run/dovecot/lmtp" },
 	{ "log", "target", is_log_target, false, "auto, syslog, stderr or a path that begins with /" },
 	{ "log", "level", is_log_level, false, "error, warning, info or debug" },
 };

@@ -58,6 +58,7 @@ enum job_outcome {
 			    connected to or greeted */
 	JOB_MISCONFIGURED, /* as DEFERRED, until somebody of this host has mended a file, but not for long:
 			      queue.misconfigured_lifetime */
+	JOB_TRANSPORT,	   /* of local: nothing was done; the mailbox is that of local.mailbox_transport */
 };
 
 enum leaf_kind {
@@ -70,6 +71,10 @@ enum leaf_kind {
 	LEAF_FAIL,	  /* with status and reason */
 	LEAF_DEFER,	  /* with status and reason */
 };
+
+/* Destination of jobs for local.mailbox_transport: no domain or host has such a name, and it says nothing of
+ * where that server is, which smtp and the supervisor read in the configuration. */
+#define MAILBOX_TRANSPORT_HOP "lmtp:mailbox"
 
 enum rcpt_flags {
 	RCPT_NO_ALIAS = 1,   /* `\user`: this user's own mailbox */

@@ -68,11 +68,15 @@ static void deliver_to_maildir(struct worker *w, struct worker_rcpt *r)
 	worker_result(w, r, JOB_DEFERRED, status, reason);
 }
 
-/* The mailbox, or what stands in its place. A command never runs as root, whose mailbox it could not write.
- */
+/* The mailbox, or what stands in its place. Not for root: a command never runs as root, and stores of
+ * mailboxes refuse that user. */
 static void keep(struct worker *w, struct worker_rcpt *r)
 {
-	if (w->config->local_mailbox_command[0] && (w->user.uid != 0 || w->config->paths.sandbox[0]))
+	bool is_root = w->user.uid == 0 && !w->config->paths.sandbox[0];
+
+	if (w->config->local_mailbox_transport[0] && !is_root)
+		worker_result(w, r, JOB_TRANSPORT, "2.0.0", "the mailbox is that of local.mailbox_transport");
+	else if (w->config->local_mailbox_command[0] && !is_root)
 		worker_forward(w, r, &w->mailbox_command);
 	else if (w->maildir[0])
 		deliver_to_maildir(w, r);

@@ -233,7 +233,18 @@ void connection_send(struct connection *c)
 
 /* ---- opening ---- */
 
-/* 0 or an errno value. */
+/* 0 or an errno value. What is open is told by the loop. */
+static int connection_poll_start(struct connection *c, uv_loop_t *loop)
+{
+	if (uv_poll_init(loop, &c->poll, c->fd) != 0)
+		return ENOMEM;
+	c->has_poll = true;
+	c->n_handles++;
+	c->events = UV_WRITABLE;
+	CHECK(uv_poll_start(&c->poll, UV_WRITABLE, on_poll) == 0);
+	return 0;
+}
+
 static int connection_start(struct connection *c, uv_loop_t *loop, const struct endpoint *to)
 {
 	int one = 1;
@@ -245,17 +256,10 @@ static int connection_start(struct connection *c, uv_loop_t *loop, const struct 
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(c->fd, &to->address.any, socket_address_size(&to->address)) < 0 && errno != EINPROGRESS)
 		return errno;
-	if (uv_poll_init(loop, &c->poll, c->fd) != 0)
-		return ENOMEM;
-	c->has_poll = true;
-	c->n_handles++;
-	c->events = UV_WRITABLE;
-	CHECK(uv_poll_start(&c->poll, UV_WRITABLE, on_poll) == 0);
-	return 0;
+	return connection_poll_start(c, loop);
 }
 
-struct connection *connection_open(uv_loop_t *loop, const struct endpoint *to, unsigned timeout_s,
-	const struct connection_hooks *hooks, void *user)
+static struct connection *connection_new(uv_loop_t *loop, const struct connection_hooks *hooks, void *user)
 {
 	struct connection *c = mem_new(sizeof(*c));
 
@@ -266,7 +270,26 @@ struct connection *connection_open(uv_loop_t *loop, const struct endpoint *to, u
 		.in = BUF_INIT(CONNECTION_IN_MAX),
 		.out = BUF_INIT(CONNECTION_OUT_MAX) };
 	CHECK(uv_timer_init(loop, &c->timer) == 0);
+	return c;
+}
+
+struct connection *connection_open(uv_loop_t *loop, const struct endpoint *to, unsigned timeout_s,
+	const struct connection_hooks *hooks, void *user)
+{
+	struct connection *c = connection_new(loop, hooks, user);
+
 	c->error = connection_start(c, loop, to);
 	CHECK(uv_timer_start(&c->timer, on_deadline, c->error ? 0 : timeout_s * UINT64_C(1000), 0) == 0);
+	return c;
+}
+
+struct connection *connection_adopt(uv_loop_t *loop, int fd, const struct connection_hooks *hooks, void *user)
+{
+	struct connection *c = connection_new(loop, hooks, user);
+
+	c->fd = fd;
+	c->error = connection_poll_start(c, loop);
+	if (c->error)
+		CHECK(uv_timer_start(&c->timer, on_deadline, 0, 0) == 0);
 	return c;
 }

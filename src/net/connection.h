@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connection.h - one outgoing TCP connection: opened, read, written, timed, told in words how it ended
+ * connection.h - one outgoing connection: opened, read, written, timed, told in words how it ended
  *
  * Never blocks. What is to be sent is written into connection_out() and goes with connection_send(); the
  * owner stops producing above CONNECTION_OUT_HIGH until on_drain. No hook is ever called from inside one of
@@ -36,6 +36,9 @@ struct connection_hooks {
 /* Starts to connect; an immediate failure is told by on_end too. */
 struct connection *connection_open(uv_loop_t *loop, const struct endpoint *to, unsigned timeout_s,
 	const struct connection_hooks *hooks, void *user);
+/* The same with a socket that is connected already, by somebody who could; takes fd, which does not block. */
+struct connection *connection_adopt(
+	uv_loop_t *loop, int fd, const struct connection_hooks *hooks, void *user);
 /* Closes at once; unsent bytes are lost. Its hooks are not called any more. */
 void connection_close(struct connection **c);
 

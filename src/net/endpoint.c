@@ -52,6 +52,10 @@ void socket_address_append(const union socket_address *a, struct buf *out)
 		(void)inet_ntop(AF_INET6, &a->v6.sin6_addr, text, sizeof(text)); /* the room suffices */
 	else if (a->any.sa_family == AF_INET)
 		(void)inet_ntop(AF_INET, &a->v4.sin_addr, text, sizeof(text));
+	else if (a->any.sa_family == AF_UNIX) {
+		buf_append_str(out, a->local.sun_path);
+		return;
+	}
 	buf_append_str(out, text);
 }
 
@@ -66,5 +70,6 @@ void endpoint_append(const struct endpoint *e, struct buf *out)
 void endpoint_append_port(const struct endpoint *e, struct buf *out)
 {
 	endpoint_append(e, out);
-	buf_printf(out, ":%u", socket_address_port(&e->address));
+	if (e->address.any.sa_family != AF_UNIX)
+		buf_printf(out, ":%u", socket_address_port(&e->address));
 }

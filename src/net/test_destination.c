@@ -92,6 +92,11 @@ static void writes_endpoints(void **state)
 		endpoint_append_port(&e, &out);
 		assert_slice_equal(buf_slice(&out), slice_of(rows[i].want));
 	}
+	struct endpoint e = { .host = "mx.example",
+		.address = { .local = { .sun_family = AF_UNIX, .sun_path = "/run/lmtp" } } };
+	auto_buf struct buf out = BUF_INIT(400);
+	endpoint_append_port(&e, &out);
+	assert_slice_equal(buf_slice(&out), SLICE("mx.example[/run/lmtp]"));
 }
 
 int main(void)

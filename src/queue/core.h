@@ -120,12 +120,18 @@ void queue_expand(struct message *m, struct recipient *r, struct leaves *l, stru
 void router_init(void);
 void router_want(struct message *m);   /* all its NEW recipients */
 void router_forget(struct message *m); /* it is going away */
-bool router_turn(void);		       /* true: there is more to do in the next turn of the loop */
-bool router_is_busy(void);	       /* more mail would only wait for lookup */
+/* A recipient of m is RESOLVED again, and others may follow for the same destination: they go together. */
+void router_gather(struct message *m);
+bool router_turn(void);	   /* true: there is more to do in the next turn of the loop */
+bool router_is_busy(void); /* more mail would only wait for lookup */
 void router_peer(struct channel *ch);
 void router_peer_gone(struct channel *ch);
 void router_leaf(struct channel *ch, const union msg_any *m, int *fd);
 void router_done(struct channel *ch, const union msg_any *m, int *fd);
+
+/* ---- transport.c: mailboxes that an LMTP server keeps ---- */
+void transport_take(struct message *m, struct recipient *r);	    /* local has said TRANSPORT */
+void transport_address(const struct recipient *r, struct buf *out); /* as that server is told */
 
 /* ---- scheduler.c, job.c: destinations and jobs ---- */
 void scheduler_init(void);

@@ -104,10 +104,14 @@ static int send_chunk(struct channel *ch, const struct job *j, uint64_t offset)
 static void send_recipient(struct channel *ch, const struct job *j, uint32_t rcpt)
 {
 	const struct recipient *r = &j->v->m->rcpts[rcpt];
+	auto_buf struct buf mailbox = BUF_INIT(2 * LIMIT_ADDRESS);
 
+	if (r->by_transport)
+		transport_address(r, &mailbox);
 	SEND(ch, JOB_RCPT, .job = j->id, .rcpt = rcpt, .kind = r->leaf,
 		.flags = (uint8_t)(r->flags | (r->reconcile ? RCPT_RECONCILE : 0)),
-		.forward_path = r->forward_path, .user = r->leaf == LEAF_REMOTE ? SLICE_EMPTY : r->user,
+		.forward_path = r->by_transport ? buf_slice(&mailbox) : r->forward_path,
+		.user = r->leaf == LEAF_REMOTE ? SLICE_EMPTY : r->user,
 		.original = r->leaf == LEAF_REMOTE && r->has_reverse_path ? SLICE_EMPTY : r->original,
 		.orcpt = r->orcpt, .notify = r->notify, .trail = r->trail, .origin = r->origin_key);
 }
@@ -398,6 +402,12 @@ static void take_result(struct job *j, struct recipient *r, const struct msg_JOB
 		}
 		break;
 	case JOB_MISCONFIGURED: recipient_misconfigured(m, r); return;
+	case JOB_TRANSPORT:
+		if (j->v->to->role == ROLE_LOCAL && r->leaf == LEAF_USER) {
+			transport_take(m, r);
+			return;
+		}
+		break;
 	case JOB_DEFERRED:
 	case JOB_UNREACHABLE: break;
 	}

@@ -173,6 +173,7 @@ bool recipient_resolve(struct message *m, struct recipient *r, enum leaf_kind le
 		table_remove(&m->live->identities, &r->identity);
 	r->has_identity = false;
 	r->leaf = (uint8_t)leaf;
+	r->by_transport = false;
 	r->leaf_text = slice_dup(destination);
 	mem_free(old); /* destination may have been in it */
 	r->user = (struct slice){ r->leaf_text, destination.len };

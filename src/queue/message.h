@@ -60,6 +60,7 @@ struct recipient {
 	struct slice status, reason, remote; /* into outcome */
 	struct interned *outcome;
 	bool has_reverse_path, reconcile;
+	bool by_transport; /* this attempt: the mailbox of LEAF_USER is that of local.mailbox_transport */
 	uint8_t notify, stage;
 	uint8_t leaf;	/* enum leaf_kind, when resolved */
 	uint32_t flags; /* enum rcpt_flags that are stored: NO_ALIAS, NO_FORWARD */
@@ -88,6 +89,7 @@ struct live {
 	uint32_t n_reports;	    /* bounces being written */
 	uint32_t ask_from;	    /* router: recipients below it have been asked about */
 	uint32_t dispatch_from;	    /* router: those below it have been dispatched */
+	uint64_t gather_until_ms;   /* router: those RESOLVED wait for others until then */
 	uint32_t cap;		    /* of m->rcpts */
 	struct table identities;    /* of resolved recipients; only when there are several */
 };

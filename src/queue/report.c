@@ -96,6 +96,7 @@ void report_log(const struct message *m, const struct recipient *r, const char *
 		SLICE_ARG(r->forward_path), is_renamed ? "orig_to=<" : "",
 		is_renamed ? (int)r->original.len : 0, r->original.at, is_renamed ? ">, " : "",
 		SLICE_ARG(r->remote.len		       ? r->remote
+				: r->by_transport      ? SLICE("lmtp")
 				: r->leaf == LEAF_USER ? SLICE("local")
 						       : SLICE("none")),
 		SLICE_ARG(buf_slice(&delays)), SLICE_ARG(r->status), what, SLICE_ARG(reason));

@@ -20,7 +20,7 @@
 /* Who said it: the remote host, when its words are quoted, or else we. */
 static void fill_diagnostic(const struct recipient *r, enum dsn_action action, struct dsn_recipient *out)
 {
-	if (r->leaf != LEAF_REMOTE)
+	if (r->leaf != LEAF_REMOTE && !r->by_transport)
 		return;
 	if (action == DSN_ACTION_RELAYED) { /* the reason is its reply, and nothing else */
 		out->remote_mta = slice_first(r->remote, slice_find(r->remote, ']') + 1);

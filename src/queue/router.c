@@ -7,6 +7,7 @@
  * letters go before bulk: a list of a hundred thousand holds up nobody. When lookup dies, its questions are
  * asked again.
  */
+#include "base/clock.h"
 #include "ipc/pending.h"
 #include "queue/core.h"
 
@@ -16,6 +17,7 @@
 #define QUESTIONS_PER_TURN 20 /* of one message */
 #define LETTERS_PER_BULK 7
 #define DISPATCH_AT_ONCE 500 /* recipients; more go on in slices */
+#define GATHER_MS 50	     /* the time that the processes of several users take to answer */
 #define ANSWER_MS 120000     /* user database deadlines lie within; lookup answers for them */
 
 /* One question under way; leaves gather until ROUTE_DONE. */
@@ -34,8 +36,10 @@ static struct {
 	struct table questions;
 	struct list waiting[PRIORITY_LEVELS]; /* struct live.in_routing: to ask */
 	struct list resolved;		      /* likewise: asked, and being dispatched */
-	size_t n_bulk;			      /* questions */
-	unsigned n_letters;		      /* turns since the last of bulk */
+	struct list gathering;		      /* likewise: soon to be dispatched, the first first */
+	uv_timer_t gather_timer;
+	size_t n_bulk;	    /* questions */
+	unsigned n_letters; /* turns since the last of bulk */
 	struct channel *lookup;
 } router;
 
@@ -109,11 +113,53 @@ static void dispatch_resolved(struct message *m)
 		list_push_back(&router.resolved, &m->live->in_routing);
 }
 
+static void on_gather_timer(uv_timer_t *timer)
+{
+	(void)timer; /* router_turn() follows */
+}
+
+static void dispatch_gathered(void)
+{
+	uint64_t now_ms = clock_mono_ms();
+	struct live *live;
+
+	while ((live = list_first(&router.gathering, struct live, in_routing)) &&
+		live->gather_until_ms <= now_ms) {
+		list_remove(&live->in_routing);
+		dispatch_resolved(live->m);
+	}
+	if (live)
+		CHECK(uv_timer_start(
+			      &router.gather_timer, on_gather_timer, live->gather_until_ms - now_ms, 0) == 0);
+}
+
+void router_gather(struct message *m)
+{
+	struct live *live = m->live;
+	const uint32_t *n = live->n_in;
+	bool is_last =
+		n[STAGE_NEW] + n[STAGE_ROUTING] + n[STAGE_RECORDING] + n[STAGE_READY] + n[STAGE_ACTIVE] == 0;
+
+	live->dispatch_from = 0; /* if it is being dispatched */
+	if (n[STAGE_ROUTING] || (list_linked(&live->in_routing) && !is_last))
+		return; /* it goes on with the others as it is */
+	live->gather_until_ms = is_last ? 0 : clock_mono_ms() + GATHER_MS;
+	list_remove(&live->in_routing);
+	if (is_last)
+		list_push_front(&router.gathering, &live->in_routing);
+	else
+		list_push_back(&router.gathering, &live->in_routing);
+}
+
 bool router_turn(void)
 {
-	struct live *live = list_first(&router.resolved, struct live, in_routing);
+	struct live *live;
 
-	if (!live || queue.is_stopping)
+	if (queue.is_stopping)
+		return false;
+	dispatch_gathered();
+	live = list_first(&router.resolved, struct live, in_routing);
+	if (!live)
 		return false;
 	list_remove(&live->in_routing);
 	if (dispatch_some(live->m, DISPATCH_AT_ONCE))
@@ -377,5 +423,7 @@ void router_init(void)
 	for (size_t i = 0; i < PRIORITY_LEVELS; i++)
 		list_init(&router.waiting[i]);
 	list_init(&router.resolved);
+	list_init(&router.gathering);
+	CHECK(uv_timer_init(queue.rp->loop, &router.gather_timer) == 0);
 	pending_init(&router.pending, queue.rp->loop, CREDITS, ANSWER_MS);
 }

@@ -206,10 +206,21 @@ static bool must_park(const struct destination *d)
 		(d->role == ROLE_SMTP && d->line.n_messages >= LINE_MESSAGES && life_is_crowded());
 }
 
+static enum role role_of_recipient(const struct recipient *r)
+{
+	return r->leaf == LEAF_REMOTE || r->by_transport ? ROLE_SMTP : ROLE_LOCAL;
+}
+
+static struct slice hop_of_recipient(const struct recipient *r)
+{
+	return r->by_transport ? SLICE(MAILBOX_TRANSPORT_HOP) : r->user;
+}
+
 void scheduler_add(struct message *m, struct recipient *r)
 {
-	enum role role = r->leaf == LEAF_REMOTE ? ROLE_SMTP : ROLE_LOCAL;
-	struct destination *d = destination_get(role, r->user, deliverer_of(role, r->user));
+	enum role role = role_of_recipient(r);
+	struct slice hop = hop_of_recipient(r);
+	struct destination *d = destination_get(role, hop, deliverer_of(role, hop));
 
 	if (must_park(d)) {
 		park(m, r, d);
@@ -237,8 +248,7 @@ void scheduler_forget(struct message *m)
 		const struct recipient *r = &m->rcpts[i];
 		if (r->stage != STAGE_READY)
 			continue;
-		struct destination *d =
-			destination_find(r->leaf == LEAF_REMOTE ? ROLE_SMTP : ROLE_LOCAL, r->user);
+		struct destination *d = destination_find(role_of_recipient(r), hop_of_recipient(r));
 		while (d && (v = line_take_of(&d->line, m)))
 			put_back(v);
 		if (d)

@@ -2,6 +2,9 @@
 /*
  * dialogue.c - the outgoing dialogue as one table, and everything that can happen to a connection
  *
+ * LMTP (RFC 2033) is the same dialogue but for its greeting, LHLO, which nothing stands in for, and for the
+ * end: each recipient that was accepted has a verdict of its own on the content.
+ *
  * Replies are read in order; each goes to the function that the table names for its phase and class. A reply
  * that nobody waits for, or that is none, ends the connection: whatever followed could be taken for the
  * answer to something else. 421 means in every phase that the connection is over.
@@ -13,7 +16,7 @@
 typedef void (*reply_handler)(struct session *s, const struct reply *reply);
 
 static void send_ehlo(struct session *s, const struct reply *reply);
-static void send_helo(struct session *s, const struct reply *reply);
+static void no_ehlo(struct session *s, const struct reply *reply);
 static void read_ehlo(struct session *s, const struct reply *reply);
 static void begin_mail(struct session *s, const struct reply *reply);
 static void refuse_host(struct session *s, const struct reply *reply);
@@ -35,7 +38,7 @@ static const struct {
 } script[PHASE_COUNT] = {
 	[PHASE_GREETING] = { '2', send_ehlo,     refuse_host,  refuse_host,  WAIT_COMMAND,
 		"connection",        "receiving the initial server greeting" },
-	[PHASE_EHLO]     = { '2', read_ehlo,     refuse_host,  send_helo,    WAIT_COMMAND,
+	[PHASE_EHLO]     = { '2', read_ehlo,     refuse_host,  no_ehlo,      WAIT_COMMAND,
 		"EHLO command",      "performing the EHLO handshake" },
 	[PHASE_HELO]     = { '2', begin_mail,    refuse_host,  refuse_host,  WAIT_COMMAND,
 		"HELO command",      "performing the HELO handshake" },
@@ -53,6 +56,11 @@ static const struct {
 		"QUIT command",      "sending QUIT" },
 };
 /* clang-format on */
+
+static const char *dialogue_command(const struct session *s)
+{
+	return s->phase == PHASE_EHLO && s->is_lmtp ? "LHLO command" : script[s->phase].command;
+}
 
 static const char *dialogue_doing(const struct session *s)
 {
@@ -103,13 +111,15 @@ static void dialogue_greet(struct session *s, enum phase phase, const char *verb
 static void send_ehlo(struct session *s, const struct reply *reply)
 {
 	(void)reply;
-	dialogue_greet(s, PHASE_EHLO, "EHLO");
+	dialogue_greet(s, PHASE_EHLO, s->is_lmtp ? "LHLO" : "EHLO");
 }
 
-static void send_helo(struct session *s, const struct reply *reply)
+static void no_ehlo(struct session *s, const struct reply *reply)
 {
-	(void)reply;
-	dialogue_greet(s, PHASE_HELO, "HELO");
+	if (s->is_lmtp) /* there is no older LMTP; what answers is perhaps no LMTP server at all */
+		dialogue_host_refused(s, reply);
+	else
+		dialogue_greet(s, PHASE_HELO, "HELO");
 }
 
 /* A mail exchanger that has our name is this host, whatever the DNS calls it (RFC 5321 5.1). */
@@ -186,7 +196,7 @@ static void over(struct session *s, const struct reply *reply)
 
 void dialogue_describe(const struct session *s, const struct reply *reply, struct buf *out)
 {
-	reply_quote(reply, buf_slice(&s->host_name), script[s->phase].command, out);
+	reply_quote(reply, buf_slice(&s->host_name), dialogue_command(s), out);
 }
 
 void dialogue_confused(struct session *s, const char *what)

@@ -3,7 +3,7 @@
 #include "smtp/relay.h"
 #include "base/log.h"
 #include "mail/queue_id.h"
-#include "net/destination.h"
+#include "smtp/next_hop.h"
 #include "smtp/session.h"
 
 static struct job *relay_find_job(const struct relay *relay, uint64_t id)
@@ -90,32 +90,18 @@ void relay_job_begin(struct relay *relay, struct channel *queue, const struct ms
 	list_push_back(&relay->all_jobs, &job->in_relay);
 }
 
-static enum destination_status relay_check_destination(const struct relay *relay, const struct job *job)
-{
-	struct destination ignored;
-
-	return destination_parse(job->destination, (uint16_t)relay->config->smtp_port, &ignored);
-}
-
 /* Everything is here: off it goes. */
 static void relay_start_job(struct relay *relay, struct job *job)
 {
-	enum destination_status status = relay_check_destination(relay, job);
-	char reason[LIMIT_DOMAIN + 128];
+	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
+	struct next_hop ignored;
 
 	job->is_ready = true;
-	if (status == DESTINATION_OK) {
-		lane_add_job(relay, job);
-		return;
+	switch (next_hop_parse(relay->config, job->destination, &ignored, &reason)) {
+	case NEXT_HOP_OK: lane_add_job(relay, job); return;
+	case NEXT_HOP_BAD_NAME: relay_fail_job(relay, job, JOB_FAILED, "5.1.2", buf_cstr(&reason)); return;
+	case NEXT_HOP_MISTAKE: relay_fail_job(relay, job, JOB_DEFERRED, "4.3.5", buf_cstr(&reason)); return;
 	}
-	(void)snprintf(reason, sizeof(reason), "bad next hop \"%.*s\": %s",
-		SLICE_ARG(slice_first(job->destination, LIMIT_DOMAIN)), destination_status_text(status));
-	/* What is no name can never be found; the rest is a slip in the configuration, which someone mends.
-	 */
-	if (status == DESTINATION_BAD_NAME)
-		relay_fail_job(relay, job, JOB_FAILED, "5.1.2", reason);
-	else
-		relay_fail_job(relay, job, JOB_DEFERRED, "4.3.5", reason);
 }
 
 static void relay_check_step(struct relay *relay, struct job *job, enum job_status status)
@@ -162,6 +148,43 @@ void relay_job_cancel(struct relay *relay, const struct msg_JOB_CANCEL *m)
 		return;
 	relay_detach_job(relay, job);
 	relay_end_job(relay, job);
+}
+
+/* ---- the supervisor and the settings ---- */
+
+void relay_socket_came(struct relay *relay, uint64_t number, int fd)
+{
+	list_for_each (node, &relay->sessions) {
+		struct session *s = session_of_node(node);
+		if (session_wants_socket(s, number)) {
+			session_socket_came(s, fd);
+			return;
+		}
+	}
+	if (fd >= 0)
+		(void)close(fd); /* it was aborted meanwhile */
+}
+
+/* A job that waits for a place that no setting names any more. */
+static void relay_check_job(struct relay *relay, struct job *job)
+{
+	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
+	struct next_hop ignored;
+
+	if (next_hop_parse(relay->config, job->destination, &ignored, &reason) != NEXT_HOP_OK)
+		relay_fail_job(relay, job, JOB_DEFERRED, "4.3.5", buf_cstr(&reason));
+}
+
+void relay_reload(struct relay *relay, const struct config *config)
+{
+	relay->config = config;
+	list_for_each_safe (node, &relay->all_jobs) {
+		struct job *job = CONTAINER_OF(node, struct job, in_relay);
+		if (job->lane)
+			relay_check_job(relay, job);
+	}
+	list_for_each_safe (node, &relay->sessions)
+		session_reload(session_of_node(node));
 }
 
 /* ---- the end ---- */

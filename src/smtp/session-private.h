@@ -6,18 +6,19 @@
 #include "net/connection.h"
 #include "net/hosts.h"
 #include "smtp/capabilities.h"
+#include "smtp/next_hop.h"
 #include "smtp/session.h"
 
 /* Where the dialogue stands: whose reply is read next. */
 enum phase {
 	PHASE_IDLE,	/* none: no connection yet, or between jobs */
 	PHASE_GREETING, /* connected; the server speaks first */
-	PHASE_EHLO,
-	PHASE_HELO, /* the server did not understand EHLO */
-	PHASE_MAIL, /* from here to BODY several may be under way (PIPELINING) */
+	PHASE_EHLO,	/* or LHLO (RFC 2033 4.1) */
+	PHASE_HELO,	/* the server did not understand EHLO */
+	PHASE_MAIL,	/* from here to BODY several may be under way (PIPELINING) */
 	PHASE_RCPT,
 	PHASE_DATA,
-	PHASE_BODY, /* content is sent, then the server's verdict on it */
+	PHASE_BODY, /* content is sent, then the server's verdict on it; of LMTP one for each recipient */
 	PHASE_RSET, /* after a transaction that ended without content */
 	PHASE_QUIT,
 	PHASE_COUNT
@@ -28,6 +29,7 @@ struct transaction {
 	struct job_rcpt **rcpts;
 	size_t n, cap;
 	size_t n_sent, n_answered, n_accepted; /* RCPT commands */
+	size_t n_judged; /* LMTP: recipients whose verdict came, or that wait for none */
 	bool is_mail_sent, is_data_sent, is_mail_refused;
 	bool is_answered;      /* any reply came */
 	bool is_content_begun; /* after 354 */
@@ -45,7 +47,9 @@ struct session {
 	struct job *job; /* NULL between jobs */
 	struct hosts_search *search;
 	struct hosts_answer *hosts;
-	size_t at;		      /* the host being tried */
+	size_t at; /* the host being tried */
+	bool is_lmtp;
+	uint64_t wanted_socket;	      /* 0: none */
 	struct buf host_name, remote; /* "host[1.2.3.4]", with ":25" */
 	struct connection *connection;
 	struct reply reply;

@@ -112,6 +112,19 @@ static void session_fail_job(struct session *s, const struct failure *why, struc
 	session_job_over(s);
 }
 
+static void session_open(struct session *s, const struct endpoint *to)
+{
+	struct relay *relay = s->relay;
+
+	if (to->address.any.sa_family == AF_UNIX) {
+		s->wanted_socket = ++relay->last_socket;
+		relay->want_socket(relay, s->wanted_socket);
+		return;
+	}
+	s->connection = connection_open(
+		relay->loop, to, (unsigned)relay->config->smtp_connect_timeout, &dialogue_hooks, s);
+}
+
 void session_connect(struct session *s)
 {
 	const struct endpoint *to = &s->hosts->endpoints[s->at];
@@ -123,9 +136,35 @@ void session_connect(struct session *s)
 	endpoint_append_port(to, &s->remote);
 	s->n_mails = 0;
 	s->is_last_mail = false;
-	s->connection = connection_open(
-		s->relay->loop, to, (unsigned)s->relay->config->smtp_connect_timeout, &dialogue_hooks, s);
+	session_open(s, to);
 	dialogue_start(s);
+}
+
+bool session_wants_socket(const struct session *s, uint64_t number)
+{
+	return s->wanted_socket == number;
+}
+
+void session_socket_came(struct session *s, int fd)
+{
+	auto_buf struct buf reason = BUF_INIT(LIMIT_REASON);
+
+	s->wanted_socket = 0;
+	if (fd >= 0) {
+		s->connection = connection_adopt(s->relay->loop, fd, &dialogue_hooks, s);
+		return;
+	}
+	buf_printf(&reason, "connect to %.*s: %s", SLICE_ARG(buf_slice(&s->remote)), strerror(-fd));
+	session_host_failed(s, &(struct failure){ .status = "4.4.1", .reason = buf_slice(&reason) });
+}
+
+void session_reload(struct session *s)
+{
+	if (!s->is_lmtp)
+		return;
+	s->is_last_mail = true;
+	if (list_linked(&s->in_idle))
+		session_quit(s);
 }
 
 static void on_hosts(void *user, struct hosts_answer *answer)
@@ -193,15 +232,31 @@ void session_host_failed(struct session *s, const struct failure *why)
 
 /* ---- jobs ---- */
 
-struct session *session_new(struct lane *lane, struct job *job)
+/* The destination was looked at once before the job got here (relay.c); a setting may have changed since. */
+static void session_find_hosts(struct session *s)
 {
-	struct relay *relay = lane->relay;
-	struct session *s = mem_new(sizeof(*s));
-	struct destination destination;
+	const struct relay *relay = s->relay;
+	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
+	struct next_hop hop;
 	const struct hosts_finder finder = { .loop = relay->loop,
 		.dns = relay->dns,
 		.own_name = relay->config->main_host_name,
 		.deadline_ms = HOSTS_DEADLINE_MS };
+
+	CHECK(next_hop_parse(relay->config, slice_of(s->lane->destination), &hop, &reason) == NEXT_HOP_OK);
+	s->is_lmtp = hop.kind != NEXT_HOP_SMTP;
+	if (hop.kind != NEXT_HOP_LMTP_UNIX) {
+		s->search = hosts_find(&finder, &hop.destination, on_hosts, s);
+		return;
+	}
+	s->hosts = next_hop_socket(relay->config);
+	session_connect(s);
+}
+
+struct session *session_new(struct lane *lane, struct job *job)
+{
+	struct relay *relay = lane->relay;
+	struct session *s = mem_new(sizeof(*s));
 
 	s->relay = relay;
 	s->lane = lane;
@@ -214,10 +269,7 @@ struct session *session_new(struct lane *lane, struct job *job)
 	list_init(&s->in_idle);
 	list_init(&s->in_relay);
 	list_push_back(&relay->sessions, &s->in_relay);
-	/* It was parsed once before the job got here (relay.c). */
-	CHECK(destination_parse(slice_of(lane->destination), (uint16_t)relay->config->smtp_port,
-		      &destination) == DESTINATION_OK);
-	s->search = hosts_find(&finder, &destination, on_hosts, s);
+	session_find_hosts(s);
 	return s;
 }
 

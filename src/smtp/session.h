@@ -20,6 +20,11 @@ void session_content_came(struct session *s);
 bool session_is_committed(const struct session *s);
 /* It has carried smtp.messages_per_connection. */
 bool session_is_used_up(const struct session *s);
+/* A connection to the socket of local.mailbox_transport, which it waits for under that number. */
+bool session_wants_socket(const struct session *s, uint64_t number);
+void session_socket_came(struct session *s, int fd); /* takes fd; or negative errno */
+/* The settings are new: a connection to the LMTP server is not used again. */
+void session_reload(struct session *s);
 /* Ends at once; its job, if any, is taken from it without results and left to the caller. */
 void session_abort(struct session *s);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smtp.c - the role: what is opened before the jail, queue's messages, reload and stop; see smtp.h */
+/* smtp.c - the role: what is opened before the jail, messages, reload and stop; see smtp.h */
 #include "smtp/smtp.h"
 #include "base/log.h"
+#include "ipc/pending.h"
 #include "ipc/role.h"
 #include "smtp/relay.h"
 
@@ -9,8 +10,43 @@
  * on its conscience, no loss. */
 #define STOP_MS 8000
 
+#define SOCKETS_MAX 100000 /* asked for at a time: the most that smtp.max_connections allows */
+
 static struct relay relay; /* one per process */
 static uv_timer_t stop_timer;
+
+/* ---- the LMTP server's socket, which the supervisor opens ---- */
+
+static struct pending sockets;
+static int *arriving; /* the descriptor that came with the answer being handled */
+
+static void on_socket_answered(void *owner, uint64_t number, const union msg_any *m)
+{
+	int error = m ? (int)m->SOCKET_ANSWER.error : ETIMEDOUT;
+
+	(void)owner;
+	if (error == 0 && *arriving < 0)
+		error = EPROTO;
+	relay_socket_came(&relay, number, error ? -error : take_fd(arriving));
+}
+
+static void on_socket_answer(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)ch;
+	arriving = fd;
+	(void)pending_answer(&sockets, m->SOCKET_ANSWER.request, m); /* too late: it is closed */
+}
+
+static void want_socket(struct relay *r, uint64_t number)
+{
+	const struct role_process *rp = r->user;
+	uint64_t request = pending_add(&sockets, on_socket_answered, NULL, number, NULL);
+
+	CHECK(request);
+	SEND(rp->control, SOCKET_ASK, .request = request);
+}
+
+/* ---- what queue says ---- */
 
 static void on_job_begin(struct channel *ch, const union msg_any *m, int *fd)
 {
@@ -41,7 +77,10 @@ static const msg_handler handlers[MSG_TYPE_COUNT] = {
 	[MSG_JOB_RCPT] = on_job_rcpt,
 	[MSG_JOB_CONTENT] = on_job_content,
 	[MSG_JOB_CANCEL] = on_job_cancel,
+	[MSG_SOCKET_ANSWER] = on_socket_answer,
 };
+
+/* ---- the role ---- */
 
 static int before_jail(struct role_process *rp)
 {
@@ -55,6 +94,8 @@ static int before_jail(struct role_process *rp)
 	}
 	relay_init(&relay, rp->loop, rp->config, dns);
 	relay.user = rp;
+	relay.want_socket = want_socket;
+	pending_init(&sockets, rp->loop, SOCKETS_MAX, (unsigned)rp->config->smtp_connect_timeout * 1000);
 	return 0;
 }
 
@@ -72,7 +113,7 @@ static void on_peer_gone(struct role_process *rp, struct channel *ch)
 
 static void on_reload(struct role_process *rp)
 {
-	relay.config = rp->config;
+	relay_reload(&relay, rp->config);
 }
 
 static void on_stopped(struct relay *r)

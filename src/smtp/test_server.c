@@ -11,7 +11,8 @@ struct peer {
 	const struct server_manners *manners;
 	struct buf in, out;
 	size_t out_done;
-	bool in_content, said_in_content, closes_after, is_closing, is_mute;
+	bool is_lmtp, in_content, said_in_content, closes_after, is_closing, is_mute;
+	size_t n_accepted; /* recipients of the mail under way */
 	int n_handles;
 };
 
@@ -100,6 +101,23 @@ static const char *usual_rcpt(struct slice line)
 	return "250 2.1.5 Ok\r\n";
 }
 
+static void peer_rcpt(struct peer *p, struct slice line)
+{
+	const char *reply = p->manners->rcpt ? p->manners->rcpt : usual_rcpt(line);
+
+	p->n_accepted += reply[0] == '2';
+	peer_say(p, reply, NULL);
+}
+
+static void peer_judge(struct peer *p)
+{
+	auto_buf struct buf replies = BUF_INIT(4096);
+
+	for (size_t i = 0; p->is_lmtp && i < p->n_accepted; i++)
+		buf_printf(&replies, "250 2.0.0 <%zu> Saved\r\n", i + 1);
+	peer_say(p, p->manners->body, p->is_lmtp ? buf_cstr(&replies) : "250 2.0.0 Ok: queued as 42\r\n");
+}
+
 static void peer_command(struct peer *p, struct slice line)
 {
 	const struct server_manners *m = p->manners;
@@ -109,16 +127,21 @@ static void peer_command(struct peer *p, struct slice line)
 	buf_append_byte(&p->server->commands, '\n');
 	if (!slice_next_word(&rest, &verb))
 		return;
-	if (slice_eq(verb, SLICE("EHLO")))
+	if (slice_eq(verb, SLICE("LHLO")))
+		p->is_lmtp = true;
+	if (slice_eq(verb, SLICE("EHLO")) || slice_eq(verb, SLICE("LHLO")))
 		peer_say(p, m->ehlo,
 			"250-fake.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE 1000000\r\n250-DSN\r\n"
 			"250 ENHANCEDSTATUSCODES\r\n");
 	else if (slice_eq(verb, SLICE("HELO")))
 		peer_say(p, m->helo, "250 fake.test\r\n");
-	else if (slice_eq(verb, SLICE("MAIL")))
+	else if (slice_eq(verb, SLICE("MAIL"))) {
+		p->n_accepted = 0;
 		peer_say(p, m->mail, "250 2.1.0 Ok\r\n");
-	else if (slice_eq(verb, SLICE("RCPT")))
-		peer_say(p, m->rcpt, usual_rcpt(line));
+	} else if (slice_eq(verb, SLICE("RCPT")))
+		peer_rcpt(p, line);
+	else if (slice_eq(verb, SLICE("DATA")) && p->is_lmtp && !m->data && p->n_accepted == 0)
+		peer_say(p, NULL, "503 5.5.1 no recipients\r\n"); /* RFC 2033 4.2 */
 	else if (slice_eq(verb, SLICE("DATA"))) {
 		p->in_content = !m->data || m->data[0] == '3';
 		p->said_in_content = false;
@@ -152,7 +175,7 @@ static bool peer_content(struct peer *p)
 	buf_drop_front(&p->in, n);
 	p->in_content = false;
 	p->server->n_mails++;
-	peer_say(p, p->manners->body, "250 2.0.0 Ok: queued as 42\r\n");
+	peer_judge(p);
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_server.h - an SMTP server in the test's own loop that answers as it is told, however wrongly
+ * test_server.h - an SMTP and LMTP server in the test's own loop that answers as it is told, however wrongly
  *
  * Only for tests of the smtp role. Replies are text; some words in them do something instead: see below.
  */
@@ -15,7 +15,8 @@
 
 /* What one connection is answered; NULL: what a good server says. */
 struct server_manners {
-	const char *greeting, *ehlo, *helo, *mail, *data, *body, *rset;
+	const char *greeting, *ehlo, *helo, *mail, *data, *rset; /* ehlo: to LHLO too */
+	const char *body;    /* after LHLO the replies for all recipients; NULL: they are good */
 	const char *rcpt;    /* NULL: no… 550, later… 450, many… 452, others 250 */
 	const char *in_body; /* said as soon as content begins */
 	bool trickles;	     /* one byte at a time */

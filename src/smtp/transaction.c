@@ -6,6 +6,9 @@
  * first waits for the second. Recipients with different forwarding trails get different Delivered-To fields,
  * so they go in different transactions. Content that has 8-bit characters goes as it is to a server without
  * 8BITMIME, as most mailers do: such servers pass it on, and recoding would break its signatures.
+ *
+ * An LMTP server judges the content once for each recipient that it accepted, in their order (RFC 2033 4.2);
+ * what it has taken for one stays taken, whatever becomes of the connection.
  */
 #include "base/limits.h"
 #include "mail/envelope_options.h"
@@ -299,9 +302,13 @@ void data_accepted(struct session *s, const struct reply *reply)
 	struct transaction *t = &s->transaction;
 
 	(void)reply;
+	if (s->is_lmtp && t->n_accepted == 0) { /* RFC 2033 4.2: there would be no verdict to wait for */
+		dialogue_confused(s, "content wanted for no recipient");
+		return;
+	}
 	t->is_content_empty = t->n_accepted == 0; /* RFC 2920 3.1: nobody is left, but it waits for the dot */
 	t->is_content_begun = true;
-	s->n_unanswered++; /* the verdict, which a server may give early */
+	s->n_unanswered += s->is_lmtp ? t->n_accepted : 1; /* verdicts, which a server may give early */
 	dialogue_await(s, PHASE_BODY);
 	content_send(s);
 }
@@ -379,32 +386,67 @@ void transaction_go_on(struct session *s)
 		transaction_send(s);
 }
 
-void body_accepted(struct session *s, const struct reply *reply)
+/* ---- verdicts ---- */
+
+static void rcpt_finish_delivered(struct session *s, struct job_rcpt *rcpt, const struct reply *reply)
 {
-	struct transaction *t = &s->transaction;
 	auto_buf struct buf text = BUF_INIT(2 * LIMIT_REASON);
-	struct job_result result = { .outcome = s->can.dsn ? JOB_RELAYED_DSN : JOB_RELAYED,
+	struct job_result result = { .outcome = s->can.dsn ? JOB_RELAYED_DSN
+			: s->is_lmtp			   ? JOB_DELIVERED
+							   : JOB_RELAYED,
 		.status = reply->status[0] ? reply->status : "2.0.0",
 		.remote = buf_slice(&s->remote) };
 
-	if (!t->is_content_sent) {
+	reply_describe(reply, &text);
+	result.reason = buf_slice(&text);
+	job_rcpt_finish(s->job, rcpt, &result);
+}
+
+static void rcpt_judge(struct session *s, struct job_rcpt *rcpt, const struct reply *reply)
+{
+	if (rcpt->state != JOB_RCPT_ACCEPTED)
+		return;
+	if (reply->code < 400)
+		rcpt_finish_delivered(s, rcpt, reply);
+	else
+		rcpt_finish_by_reply(s, rcpt, reply);
+}
+
+/* A verdict came: it is about the next accepted recipient of LMTP, else about all. False: more will come. */
+static bool content_is_judged(struct session *s, const struct reply *reply)
+{
+	struct transaction *t = &s->transaction;
+
+	while (t->n_judged < t->n) {
+		struct job_rcpt *rcpt = t->rcpts[t->n_judged++];
+		bool is_its = rcpt->state == JOB_RCPT_ACCEPTED;
+		rcpt_judge(s, rcpt, reply);
+		if (is_its && s->is_lmtp && s->n_unanswered > 0)
+			return false;
+	}
+	return true;
+}
+
+void body_accepted(struct session *s, const struct reply *reply)
+{
+	if (!s->transaction.is_content_sent) {
 		dialogue_confused(s, "reply before the end of the message");
 		return;
 	}
-	reply_describe(reply, &text);
-	result.reason = buf_slice(&text);
-	for (size_t i = 0; i < t->n; i++)
-		if (t->rcpts[i]->state == JOB_RCPT_ACCEPTED)
-			job_rcpt_finish(s->job, t->rcpts[i], &result);
-	transaction_finished(s);
+	if (content_is_judged(s, reply))
+		transaction_finished(s);
+	else
+		dialogue_await(s, PHASE_BODY);
 }
 
 void body_refused(struct session *s, const struct reply *reply)
 {
-	if (!s->transaction.is_content_sent)
+	if (!s->transaction.is_content_sent) {
 		s->is_last_mail = true; /* it will not read the rest as content */
-	for (size_t i = 0; i < s->transaction.n; i++)
-		if (s->transaction.rcpts[i]->state == JOB_RCPT_ACCEPTED)
-			rcpt_finish_by_reply(s, s->transaction.rcpts[i], reply);
-	transaction_finished(s);
+		s->n_unanswered = 0;	/* nor say anything of the others that is worth waiting for */
+	}
+	if (content_is_judged(s, reply))
+		transaction_finished(s);
+	else
+		dialogue_await(s, PHASE_BODY);
 }

@@ -115,10 +115,22 @@ static void on_channel_lost(struct channel *control, const union msg_any *m, int
 		links_lost(c, &m->CHANNEL_LOST);
 }
 
+static void on_socket_wanted(struct channel *control, const union msg_any *m, int *fd)
+{
+	int socket = mailbox_socket_open(child_of(control)->supervisor->config);
+
+	(void)fd;
+	channel_send_fd(control, MSG_SOCKET_ANSWER,
+		&(struct msg_SOCKET_ANSWER){
+			.request = m->SOCKET_ASK.request, .error = socket < 0 ? (uint32_t)-socket : 0 },
+		socket < 0 ? -1 : socket);
+}
+
 static const msg_handler control_handlers[MSG_TYPE_COUNT] = {
 	[MSG_READY] = on_ready,
 	[MSG_CHANNEL_LOST] = on_channel_lost,
 	[MSG_RESTART] = on_restart_wanted,
+	[MSG_SOCKET_ASK] = on_socket_wanted,
 };
 
 static void on_control_closed(struct channel *control, const char *why)

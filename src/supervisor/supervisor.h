@@ -84,6 +84,10 @@ void links_lost(const struct child *c, const struct msg_CHANNEL_LOST *m);
 /* That process is gone. */
 void links_forget(const struct child *c);
 
+/* mailbox_socket.c: a descriptor connected to the socket that local.mailbox_transport names, or negative
+ * errno. */
+MUST_USE int mailbox_socket_open(const struct config *c);
+
 /* watch.c: /etc/aliases is rebuilt when it changed and was still for two seconds; resolv.conf and hosts renew
  * smtp */
 void watch_start(struct supervisor *s);

@@ -136,6 +136,8 @@ class FakeSmtp:
     before its reply. messages, commands (lines as they came) and n_connections may be read at any time.
     """
 
+    session_type = Session
+
     def __init__(self, port=0, replies=None, extensions=EXTENSIONS, delays=None, address="127.0.0.1"):
         self.address, self.port = address, port
         self.replies, self.extensions, self.delays = dict(replies or {}), list(extensions), dict(delays or {})
@@ -167,14 +169,17 @@ class FakeSmtp:
             except OSError:
                 return
             self.n_connections += 1
-            session = Session(self, connection)
+            session = self.session_type(self, connection)
             with self.lock:
                 self.sessions.add(session)
             threading.Thread(target=session.run, daemon=True).start()
 
-    def __enter__(self):
+    def listen(self):
         self.listener = socket.create_server((self.address, self.port), backlog=200)
         self.port = self.listener.getsockname()[1]
+
+    def __enter__(self):
+        self.listen()
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
         return self
