@@ -425,7 +425,7 @@ void rig_turn_for(struct rig *rig, uint64_t ms)
 
 const char *rig_user(size_t i)
 {
-	static char names[200][8];
+	static char names[200][24];
 
 	(void)snprintf(names[i], sizeof(names[i]), "u%zu", i);
 	return names[i];
