@@ -4,7 +4,7 @@ IS_ONE_ROUND there is only one. ORDER is that of the page and of the run."""
 import importlib
 
 ORDER = ["held", "deliver", "one_mailbox", "steady", "relay", "recipients", "bodies", "sendmail", "aliases", "mailq",
-         "deep", "dead", "idle", "mbox", "calls", "limits"]
+         "deep", "dead", "idle", "mbox", "mail_send", "calls", "limits"]
 
 
 def load(name):

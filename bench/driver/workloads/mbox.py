@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mail opens an mbox of 100,000 messages: beside a plain scan for lines."""
+"""mail opens an mbox of 100,000 messages: beside a plain scan for lines, and other readers."""
 import subprocess
 import time
 
+from driver.readers import unpacked_readers
 from driver.samples import Metric
 
 TITLE = "`mail` opens an mbox of 100,000 messages, 400 MB"
 SERVERS = ["postrider"]
-METRICS = [Metric("seconds", "s", ("line scan", "grep"))]
-NOTE = """`mail -n -N -f`, left again at once, beside `sed -n '$='` (reads line after line) and `grep -c '^From '` (finds the
-separators and nothing else) on the same file, which is in memory for all."""
+METRICS = [Metric("seconds", "s", ("line scan", "grep", "s-nail", "bsd-mailx"))]
+NOTE = """`mail -n -N -f`, left again at once, beside `sed -n '$='` (reads line after line), `grep -c '^From '` (finds the
+separators and nothing else) and the same in s-nail and bsd-mailx, on the same file, which is in memory for all."""
 
 
 def write_mbox(path, n):
@@ -34,15 +35,13 @@ def run(bench):
     n_messages = bench.scaled(100_000, 10_000)
     mbox = bench.scratch / "mbox"
     write_mbox(mbox, n_messages)
+    commands = {"line scan": ["sed", "-n", "$=", mbox], "grep": ["grep", "-c", "^From ", mbox],
+                **{name: [*start, "-n", "-N", "-f", mbox] for name, start in unpacked_readers(bench.scratch).items()},
+                "postrider": [bench.build / "src/mailx/mail", "-n", "-N", "-f", mbox]}
     for n in [-1, *bench.rounds]:  # the first brings the file into memory
-        scan, _ = timed(["sed", "-n", "$=", mbox])
-        search, _ = timed(["grep", "-c", "^From ", mbox])
-        opened, done = timed([bench.build / "src/mailx/mail", "-n", "-N", "-f", mbox])
-        if n < 0:
-            continue
-        point = f"{n_messages:,} messages"
-        bench.add(point, "line scan", n, {"seconds": scan})
-        bench.add(point, "grep", n, {"seconds": search})
-        bench.add(point, "postrider", n, {"seconds": opened},
-                  trouble=[f"exit {done.returncode}: {done.stderr}" if done.returncode else ""])
+        for name, command in commands.items():
+            seconds, done = timed(command)
+            if n >= 0:
+                bench.add(f"{n_messages:,} messages", name, n, {"seconds": seconds},
+                          trouble=[f"exit {done.returncode}: {done.stderr}" if done.returncode else ""])
     mbox.unlink()
