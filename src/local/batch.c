@@ -185,10 +185,25 @@ static void answer_all(struct worker *w)
 		answer(w, CONTAINER_OF(node, struct worker_rcpt, in_batch));
 }
 
+static void mend_all(struct worker *w)
+{
+	size_t n_before;
+
+	do {
+		n_before = w->mailbox.n_mended;
+		list_for_each (node, &w->batch) {
+			const struct worker_rcpt *r = CONTAINER_OF(node, struct worker_rcpt, in_batch);
+			if (r->flags & RCPT_RECONCILE) /* what fails fails below too, and is told then */
+				(void)mailbox_mend(&w->mailbox, &r->text);
+		}
+	} while (w->mailbox.n_mended > n_before);
+}
+
 static void write_all(struct worker *w)
 {
 	bool is_written = false;
 
+	mend_all(w);
 	list_for_each (node, &w->batch) {
 		struct worker_rcpt *r = CONTAINER_OF(node, struct worker_rcpt, in_batch);
 		append_one(w, r);

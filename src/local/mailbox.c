@@ -214,6 +214,7 @@ static int cut(struct mailbox *m, uint64_t size)
 	if (m->is_unclean)
 		return -errno;
 	m->size = size;
+	m->tail.len = MIN(m->tail.len, (size_t)(size - MIN(size, m->tail_offset)));
 	return look_at_end(m);
 }
 
@@ -253,6 +254,16 @@ static int read_end(const struct mailbox *m, size_t n, struct buf *to)
 	return r;
 }
 
+/* What an earlier attempt left behind that place goes. */
+static int cut_off_before(struct mailbox *m, uint64_t size)
+{
+	int r = cut(m, size);
+
+	m->old_size = MIN(m->old_size, m->size);
+	m->n_mended++;
+	return r;
+}
+
 /* Whether the end is a copy of this very delivery, whole or cut off; then the part of it goes. */
 static int look_for_tail(struct mailbox *m, const struct mbox_text *t, bool *is_delivered_out)
 {
@@ -264,12 +275,9 @@ static int look_for_tail(struct mailbox *m, const struct mbox_text *t, bool *is_
 	if (r < 0)
 		return r;
 	tail = mbox_tail_examine(buf_slice(&window), n == m->size, t);
-	if (tail.keep < n) {
-		r = cut(m, m->size - n + tail.keep);
-		if (r < 0)
-			return r;
-		m->old_size = MIN(m->old_size, m->size);
-	}
+	r = tail.keep < n ? cut_off_before(m, m->size - n + tail.keep) : 0;
+	if (r < 0)
+		return r;
 	*is_delivered_out = tail.is_delivered;
 	return 0;
 }
@@ -278,28 +286,73 @@ static int look_for_tail(struct mailbox *m, const struct mbox_text *t, bool *is_
 static int load_history(struct mailbox *m)
 {
 	size_t n = (size_t)MIN(m->size, (uint64_t)MBOX_HISTORY_BYTES);
-	int r = m->tail.len ? 0 : read_end(m, n, &m->tail);
+	int r;
 
-	if (r == 0 && !m->history.window.len)
-		mbox_history_build(&m->history, buf_slice(&m->tail), n == m->size);
-	return r;
+	if (m->tail.at || n == 0)
+		return 0; /* was read; perhaps all of it has been cut off since */
+	r = read_end(m, n, &m->tail);
+	if (r < 0)
+		return r;
+	m->tail_offset = m->size - n;
+	m->first_hole = mbox_first_hole(buf_slice(&m->tail));
+	mbox_history_build(&m->history, buf_slice(&m->tail), m->tail_offset == 0);
+	return 0;
+}
+
+/* Puts the text where a part of it stands. MAILBOX_DELIVERED_BEFORE or negative errno. */
+static int complete(struct mailbox *m, const struct mbox_text *t, size_t at)
+{
+	struct iovec iov = { .iov_base = t->text.at, .iov_len = t->text.len };
+	int r = file_pwritev_all(m->fd, &iov, 1, m->tail_offset + at);
+
+	if (r < 0)
+		return r;
+	memcpy(m->tail.at + at, t->text.at, t->text.len);
+	mbox_history_free(&m->history);
+	mbox_history_build(&m->history, buf_slice(&m->tail), m->tail_offset == 0);
+	m->n_mended++;
+	return MAILBOX_DELIVERED_BEFORE;
+}
+
+/* find: where in the mailbox's end such a copy begins. MAILBOX_DELIVERED_BEFORE: it is whole now;
+ * MAILBOX_NOT_DELIVERED: there was none, or it is cut off. */
+static int mend(struct mailbox *m, const struct mbox_text *t,
+	size_t (*find)(const struct mbox_end *, const struct mbox_text *))
+{
+	const struct mbox_end end = { buf_slice(&m->tail), m->tail_offset, m->first_hole };
+	size_t at;
+	int r = 0;
+
+	if (end.first_hole >= end.window.len)
+		return MAILBOX_NOT_DELIVERED;
+	if (mbox_whole_is_there(&end, t))
+		return MAILBOX_DELIVERED_BEFORE;
+	at = find(&end, t);
+	if (at < end.window.len && end.window.len - at >= t->text.len)
+		return complete(m, t, at);
+	if (at < end.window.len) /* nothing is behind it */
+		r = cut_off_before(m, m->tail_offset + at);
+	return r < 0 ? r : MAILBOX_NOT_DELIVERED;
+}
+
+int mailbox_mend(struct mailbox *m, const struct mbox_text *t)
+{
+	bool is_delivered = false;
+	int r = load_history(m);
+
+	if (r == 0)
+		r = mbox_history_has(&m->history, t) ? MAILBOX_DELIVERED_BEFORE : mend(m, t, mbox_torn_find);
+	if (r != MAILBOX_NOT_DELIVERED)
+		return r;
+	r = m->size ? look_for_tail(m, t, &is_delivered) : 0;
+	return r < 0 ? r : is_delivered ? MAILBOX_DELIVERED_BEFORE : MAILBOX_NOT_DELIVERED;
 }
 
 int mailbox_reconcile(struct mailbox *m, const struct mbox_text *t)
 {
-	bool is_delivered;
-	int r;
+	int r = mailbox_mend(m, t);
 
-	if (m->size == 0)
-		return MAILBOX_NOT_DELIVERED;
-	r = look_for_tail(m, t, &is_delivered);
-	if (r < 0)
-		return r;
-	if (!is_delivered && m->size) {
-		r = load_history(m);
-		is_delivered = mbox_history_has(&m->history, t);
-	}
-	return r < 0 ? r : is_delivered ? MAILBOX_DELIVERED_BEFORE : MAILBOX_NOT_DELIVERED;
+	return r == MAILBOX_NOT_DELIVERED ? mend(m, t, mbox_gap_find) : r;
 }
 
 int mailbox_sync(struct mailbox *m)

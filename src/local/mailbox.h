@@ -13,6 +13,7 @@
 #include "local/dotlock.h"
 #include "local/mbox_history.h"
 #include "local/mbox_text.h"
+#include "local/mbox_torn.h"
 
 struct mailbox {
 	int dir;	   /* of the mail directory; borrowed */
@@ -26,7 +27,10 @@ struct mailbox {
 			     writable */
 	bool is_unclean;  /* something of ours could not be cut off again */
 	struct dotlock dotlock;
-	struct buf tail; /* what history looks into; read when the first delivery under a lock is doubtful */
+	struct buf tail; /* read when the first delivery under a lock is doubtful */
+	uint64_t tail_offset;
+	size_t first_hole;
+	size_t n_mended;
 	struct mbox_history history;
 };
 
@@ -57,7 +61,12 @@ void mailbox_init(struct mailbox *m, int dir, const char *name, uint64_t max_siz
 MUST_USE int mailbox_lock(struct mailbox *m, uint64_t planned);
 /* Whether another attempt at the locks may soon succeed. */
 bool mailbox_is_worth_waiting(int outcome);
-/* MAILBOX_DELIVERED_BEFORE, MAILBOX_NOT_DELIVERED or negative errno. */
+/* Makes what an earlier attempt left of this delivery whole, or cuts it off at the end.
+ * MAILBOX_DELIVERED_BEFORE, MAILBOX_NOT_DELIVERED or negative errno. For all doubtful deliveries of a batch,
+ * as long as n_mended grows, before the first of them is reconciled: what one gives back may show where
+ * another begins. */
+MUST_USE int mailbox_mend(struct mailbox *m, const struct mbox_text *t);
+/* The same, and one of which nothing but its room is left is put there. */
 MUST_USE int mailbox_reconcile(struct mailbox *m, const struct mbox_text *t);
 /* MAILBOX_APPENDED, MAILBOX_FULL or negative errno; on failure the mailbox is as long as before. */
 MUST_USE int mailbox_append(struct mailbox *m, struct slice text);

@@ -47,9 +47,13 @@ static bool mail_identify(struct slice window, struct slice mail, struct mbox_ma
 	do
 		before = rest;
 	while (slice_next_line(&rest, &line) && is_trace_line(line));
+	if (memchr(mail.at, '\0', (size_t)(before.at - mail.at)))
+		return false; /* what is there are parts of two */
 	if (!slice_starts(before, SLICE("Received: ")) || !received_id(before, &out->queue_id))
 		return false;
 	out->received_at = (size_t)(before.at - window.at);
+	while (mail.at[mail.len - 1] == '\0') /* room of one behind it that a power cut has taken */
+		mail.len--;
 	out->end = (size_t)(mail.at + mail.len - window.at);
 	return true;
 }
@@ -61,15 +65,22 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The next place at or behind from where a From_ line begins; window.len when there is none. */
+/* The next place behind from where a From_ line begins; window.len when there is none. A zero before it: what
+ * was there a power cut has taken. */
 static size_t next_start(struct slice window, size_t from)
 {
-	static const char start[] = "\nFrom ";
-	const char *hit = from < window.len
-		? memmem(window.at + from, window.len - from, start, sizeof(start) - 1)
-		: NULL;
+	static const char start[] = "From ";
+	const char *hit;
 
-	return hit ? (size_t)(hit - window.at) + 1 : window.len;
+	for (size_t at = from + 1; at < window.len; at++) {
+		hit = memmem(window.at + at, window.len - at, start, sizeof(start) - 1);
+		if (!hit)
+			break;
+		at = (size_t)(hit - window.at);
+		if (hit[-1] == '\n' || hit[-1] == '\0')
+			return at;
+	}
+	return window.len;
 }
 
 static void history_add(struct mbox_history *h, size_t *cap, const struct mbox_mail *mail)

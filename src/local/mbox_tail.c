@@ -7,9 +7,10 @@
  */
 #include "local/mbox_tail.h"
 
+/* A zero: what was before it a power cut has taken. */
 static bool begins_line(struct slice window, bool is_whole, size_t at)
 {
-	return at == 0 ? is_whole : window.at[at - 1] == '\n';
+	return at == 0 ? is_whole : window.at[at - 1] == '\n' || window.at[at - 1] == '\0';
 }
 
 /* Whether part, at most as long as the text, is the text's beginning, whatever its date. */
