@@ -80,6 +80,8 @@ class Machine:
                                "smtpd.processes": "1", "queue.segment_size": "64k"})
         self.boot()
         self.system.newaliases()
+        self.system.start()  # directories that the daemon makes are there: a disk has those of its manifest
+        self.system.stop()
 
     def tool(self, *words):
         done = subprocess.run([build_dir() / "tests/crash/shim_tool", self.block, *map(str, words)],
