@@ -117,6 +117,20 @@ enum userdb_outcome userdb_find(const char *users_file, struct slice name, struc
 	return find_in_nss(name, user_out);
 }
 
+enum userdb_outcome userdb_find_recipient(
+	const char *users_file, struct slice name, struct userdb_user *user_out)
+{
+	char lower[sizeof(user_out->name)];
+	struct slice folded = { lower, name.len };
+	enum userdb_outcome outcome = userdb_find(users_file, name, user_out);
+
+	if (outcome != USERDB_UNKNOWN || name.len > sizeof(lower))
+		return outcome;
+	for (size_t i = 0; i < name.len; i++)
+		lower[i] = ascii_lower(name.at[i]);
+	return slice_eq(folded, name) ? outcome : userdb_find(users_file, folded, user_out);
+}
+
 enum userdb_outcome userdb_find_group(const char *name, gid_t *gid_out)
 {
 	for (size_t size = 4096; size <= NSS_BUFFER_MAX; size *= 4) {

@@ -29,6 +29,10 @@ struct userdb_user {
  * (empty, too long, with ':', '/' or a control character) is unknown without asking. */
 MUST_USE enum userdb_outcome userdb_find(
 	const char *users_file, struct slice name, struct userdb_user *user_out);
+/* The same as mail finds a user: the name as it is, then in lower case, since local parts ignore case where
+ * the database does not have both. */
+MUST_USE enum userdb_outcome userdb_find_recipient(
+	const char *users_file, struct slice name, struct userdb_user *user_out);
 /* A group of the system by name; for the start of a process. */
 MUST_USE enum userdb_outcome userdb_find_group(const char *name, gid_t *gid_out);
 /* The user's own group is a private one: named like the user, and nobody else is listed as its member. */

@@ -28,7 +28,9 @@ static const struct command {
 		command_trace },
 	{ "spool", "check [--json] | dump [--json] [ID] | dump --content ID | repair",
 		"a stopped spool: what is damaged, what it holds, saving what can be saved", command_spool },
-	{ "aliases", "build", "check /etc/aliases and build its table, as newaliases does", command_aliases },
+	{ "aliases", "check [--json] [FILE] | query [--json] NAME | expand [--json] ADDRESS | build [FILE]",
+		"the aliases: what is wrong, what a name says, where an address leads, newaliases",
+		command_aliases },
 };
 
 static void print_usage(FILE *to)

@@ -8,7 +8,6 @@
 #include "base/userdb.h"
 #include "ipc/message.h"
 
-/* The name as it is, then in lower case: mail's local parts ignore case where the database does not have
- * both. *found_out is written on USER_FOUND only. */
+/* See userdb_find_recipient(). *found_out is written on USER_FOUND only. */
 MUST_USE enum user_outcome user_answer(
 	const char *users_file, struct slice name, struct userdb_user *found_out);

@@ -62,17 +62,9 @@ static void stop_asking(struct run *r, const char *file, const char *why)
 	tell(r, ALIAS_PROBLEM_UNASKED, file, 0, "not all names were looked up: %s", why);
 }
 
-/* As mail finds a user: the name as it is, then in lower case. */
 static enum userdb_outcome find_user(struct run *r, struct slice name, struct userdb_user *out)
 {
-	const char *users_file = r->audit->config->users_file;
-	enum userdb_outcome found = userdb_find(users_file, name, out);
-	auto_free char *lower = slice_dup(name);
-
-	for (size_t i = 0; i < name.len; i++)
-		lower[i] = ascii_lower(lower[i]);
-	return found == USERDB_UNKNOWN ? userdb_find(users_file, (struct slice){ lower, name.len }, out)
-				       : found;
+	return userdb_find_recipient(r->audit->config->users_file, name, out);
 }
 
 static bool is_alias(struct run *r, struct slice name)

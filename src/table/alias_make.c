@@ -93,7 +93,7 @@ static void make_one(const struct alias_make_request *request, struct alias_made
 		.only_check = request->only_check,
 		.table = tables->tables[number],
 		.earlier = number ? &earlier : NULL,
-		.more_follow = number + 1 < made->n,
+		.more_follow = request->file || number + 1 < made->n,
 		.report = hear_problem,
 		.ask = hear_question,
 		.max_questions = request->asks_all ? SIZE_MAX : ALIAS_AUDIT_QUESTIONS,

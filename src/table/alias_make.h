@@ -11,7 +11,8 @@
 
 struct alias_make_request {
 	const struct config *config;
-	const char *file; /* this one instead of the configured ones; NULL: those */
+	const char *file; /* this one instead of the configured ones, perhaps a part of them: it need not have
+			   * what must be somewhere; NULL: those */
 	bool only_check;  /* write nothing */
 	bool asks_all;	  /* look up every name, however long it takes; see alias_audit.h */
 };

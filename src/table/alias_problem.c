@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alias_problem.c - see alias_problem.h */
 #include "table/alias_problem.h"
+#include "mail/header.h"
 
 #define TEXT_MAX 1000
 
@@ -43,14 +44,13 @@ const char *alias_severity_name(enum alias_severity severity)
 void alias_problem_vtell(
 	const struct alias_problem *problem, alias_report report, void *user, const char *fmt, va_list args)
 {
+	auto_buf struct buf masked = BUF_INIT(2 * TEXT_MAX);
 	struct alias_problem told = *problem;
 	char text[TEXT_MAX];
 	int n = vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
 
-	told.text = (struct slice){ text, MIN((size_t)MAX(n, 0), sizeof(text) - 1) };
-	for (size_t i = 0; i < told.text.len; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			text[i] = '?';
+	header_mask_text((struct slice){ text, MIN((size_t)MAX(n, 0), sizeof(text) - 1) }, &masked);
+	told.text = buf_slice(&masked);
 	if (report)
 		report(&told, user);
 }
