@@ -6,7 +6,7 @@
  * mailbox_reconcile() and mailbox_append(), then mailbox_sync() (or the file system is synced by someone
  * else) or mailbox_undo(), then mailbox_unlock(). Nothing waits in here but the disk; retries are the
  * caller's. A mailbox that is not as it must be is never written to and never changed. Layer: local.
- * Tests: test_mailbox.c, test_refusals.c, test_privileges.c.
+ * Tests: test_mailbox.c, test_refusals.c, test_privileges.c, fuzz_mbox_append.c.
  */
 #pragma once
 #include "base/buf.h"

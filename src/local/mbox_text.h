@@ -4,7 +4,8 @@
  * lines quoted, a blank line; and as a command or a Maildir gets it, which need neither quoting nor that line
  *
  * Pure: the text of a delivery depends on nothing but its arguments, so that a copy left behind by a crash is
- * recognised byte by byte (all but the date in the From_ line). Layer: local. Tests: test_mbox_text.c.
+ * recognised byte by byte (all but the date in the From_ line). Layer: local. Tests: test_mbox_text.c,
+ * fuzz_mbox_append.c.
  */
 #pragma once
 #include "base/buf.h"
