@@ -69,13 +69,13 @@ def load_trouble(result):
     return [f"{result.get(what, 0):.0f} {what}" for what in ("refused", "stuck") if result.get(what)]
 
 
-def measure(bench, peer, point, n_round, sessions, *, destination=None, options=(), seconds=None):
-    """Warm-up, one measured run, until all of it has arrived at the destination; without one, acceptance alone. Queue and
-    mailboxes are emptied afterwards."""
+def measure(bench, peer, point, n_round, sessions, *, destination=None, copies=1, options=(), seconds=None):
+    """Warm-up, one measured run, until all copies of it have arrived at the destination; without one, acceptance alone.
+    Queue and mailboxes are emptied afterwards."""
     seconds = seconds or bench.seconds
     before = destination.settle(0)[0] if destination else 0
     warm = peer.warm_up(sessions, seconds / 8, *options)
-    arrived = destination.settle(before + int(warm["done"]))[0] if destination else 0
+    arrived = destination.settle(before + int(warm["done"]) * copies)[0] if destination else 0
     amount = destination.amount() if destination else 0
     os.sync()
     calls, cpu = Calls(peer, bench.scratch), peer.cpu_seconds()
@@ -85,11 +85,11 @@ def measure(bench, peer, point, n_round, sessions, *, destination=None, options=
                "mbps": result["mbps"], "gencpu_s": result["gencpu_s"] / max(1, done) * 1000}
     void, trouble = [], load_trouble(result)
     if destination and done:
-        there, newest = destination.settle(arrived + done)
-        n = min(done, max(1, there - arrived))
-        if n < done:
-            trouble.append(f"{done - n} missing")
-        metrics["at_last"] = 100 * (at_end - amount) / max(1, destination.amount() - amount) * n / done
+        there, newest = destination.settle(arrived + done * copies)
+        n = min(done * copies, max(1, there - arrived))
+        if n < done * copies:
+            trouble.append(f"{done * copies - n} missing")
+        metrics["at_last"] = 100 * (at_end - amount) / max(1, destination.amount() - amount) * n / (done * copies)
         metrics["end_to_end"] = n / max(result["seconds"], newest - result["began_s"])
         if metrics["at_last"] < 100 * HALF:
             void.append("rate")

@@ -37,6 +37,8 @@ ROWS = [
         Bar(8, "postfix"), Bar(15, "postfix")),
     Row("end to end to one mailbox, messages/s", "one_mailbox", "50 sessions", "end_to_end",
         Bar(8, "postfix"), Bar(15, "postfix")),
+    Row("end to end through aliases of one user, messages/s", "aliased", "one user each", "end_to_end",
+        Bar(8, "postfix"), Bar(15, "postfix")),
     Row("relay end to end, one destination, messages/s", "relay", "one destination", "end_to_end",
         Bar(8, "postfix"), Bar(15, "postfix")),
     Row("relay end to end, 1,000 destinations, messages/s", "relay", "1,000 destinations", "end_to_end",

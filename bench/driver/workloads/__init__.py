@@ -3,8 +3,8 @@
 IS_ONE_ROUND there is only one. ORDER is that of the page and of the run."""
 import importlib
 
-ORDER = ["held", "deliver", "one_mailbox", "steady", "relay", "recipients", "bodies", "sendmail", "aliases", "mailq",
-         "deep", "dead", "idle", "mbox", "mail_send", "calls", "limits"]
+ORDER = ["held", "deliver", "one_mailbox", "aliased", "steady", "relay", "recipients", "bodies", "sendmail", "aliases",
+         "mailq", "deep", "dead", "idle", "mbox", "mail_send", "calls", "limits"]
 
 
 def load(name):
