@@ -56,7 +56,7 @@ def test_a_broken_edit_keeps_the_last_good_table_and_says_so(mail_system):
     mail_system.newaliases()
     mail_system.write(mail_system.aliases_file, "this line has no colon\n")
     wait_for(lambda: "aliases:" in mail_system.postrider("status").stdout, "the problem in `postrider status`")
-    assert re.search(rf"warning: aliases: {mail_system.aliases_file}: .*\b1: expected", mail_system.log())
+    mail_system.wait_log(rf"warning: aliases: {mail_system.aliases_file}: .*\b1: expected")
     mail_system.sendmail("user1", "lpic1", message="Subject: still\n\n")
     wait_subjects(mail_system, "payam", ["still"])
     done = mail_system.newaliases(check=False)
