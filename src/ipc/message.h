@@ -88,6 +88,8 @@ enum queue_view {
 	QUEUE_VIEW_GROUPS,    /* QUEUE_GROUP, the largest first */
 };
 
+#define QUEUE_GROUP_KEY 500 /* reasons are cut there when they are counted */
+
 enum queue_by {
 	QUEUE_BY_ALL = 1, /* one group: the count */
 	QUEUE_BY_REASON,

@@ -177,6 +177,18 @@ static void on_flags_recorded(void *user, int result)
 		queue_kick(m, 0); /* released; or its hold failed */
 }
 
+/* Nobody looks for their reasons again while they are held, also after a restart. */
+static void keep_causes(struct message *m)
+{
+	message_thaw(m);
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		if (m->rcpts[i].stage != STAGE_WAITING || !m->rcpts[i].waits_for)
+			continue;
+		scheduler_refresh(&m->rcpts[i]);
+		recipient_record(m, &m->rcpts[i]);
+	}
+}
+
 /* What is under way goes on; a release delivers when it is on disk, a hold stops deliveries at once. */
 static void set_flags(struct message *m, const struct ordered *o)
 {
@@ -186,6 +198,7 @@ static void set_flags(struct message *m, const struct ordered *o)
 	spool_set_flags(queue.spool, &m->entry, m->flags, on_flags_recorded, a);
 	if (o->action == QUEUE_ACT_HOLD) {
 		scheduler_forget(m);
+		keep_causes(m);
 		queue_settle(m);
 	}
 }

@@ -34,6 +34,26 @@ void client_walk_stop(struct client_walk *w)
 
 /* ---- what the filter wants ---- */
 
+/* Those that wait for one destination wait for one reason, which each probe may change. */
+static void tell_cause(struct recipient_view *v)
+{
+	struct cause cause;
+
+	if (!v->waits_for || !scheduler_cause(v->waits_for, &cause))
+		return;
+	v->spool.progress.status = cause.status;
+	v->spool.progress.reason = cause.reason;
+	v->remote = cause.remote;
+}
+
+bool client_walk_next(struct client_walk *w, const struct message *m, struct recipient_view *out)
+{
+	if (!walk_next(&w->walk, m, out))
+		return false;
+	tell_cause(out);
+	return true;
+}
+
 static bool wants_rcpt(const struct queue_filter *f, const struct recipient_view *v)
 {
 	return v->stage != STAGE_DONE &&
@@ -57,8 +77,10 @@ bool filter_wants(const struct queue_filter *f, const struct message *m)
 	struct recipient_view v;
 	bool wanted = !queue_filter_by_rcpt(f);
 
-	while (!wanted && recipient_next(&at, &v))
+	while (!wanted && recipient_next(&at, &v)) {
+		tell_cause(&v);
 		wanted = wants_rcpt(f, &v);
+	}
 	return wanted && wants_mail(f, m);
 }
 
@@ -74,7 +96,7 @@ static void decide(struct client_walk *w, const struct message *m)
 	struct recipient_view v;
 	bool is_wanted = !queue_filter_by_rcpt(&w->filter);
 
-	while (!is_wanted && walk_next(&w->walk, m, &v)) {
+	while (!is_wanted && client_walk_next(w, m, &v)) {
 		is_wanted = wants_rcpt(&w->filter, &v);
 		if (!walk_spend(&w->walk, 1) && !is_wanted)
 			return;

@@ -77,6 +77,8 @@ struct client_walk_request {
 struct client_walk *client_walk_start(
 	struct client_state *c, const struct client_walk_request *r, const struct client_walk_hooks *hooks);
 void client_walk_stop(struct client_walk *w);
+/* The next recipient of m, with the present cause of one that waits for its destination. */
+bool client_walk_next(struct client_walk *w, const struct message *m, struct recipient_view *out);
 /* The client takes more. */
 bool client_walk_has_room(const struct client_walk *w);
 /* Whether the recipient is one that is not served yet and that the filter lets through. */

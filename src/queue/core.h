@@ -143,6 +143,10 @@ void scheduler_pump(void);		  /* starts what may start */
 /* Recipients that wait for a destination (struct recipient.waits_for). lift: it is probed now, by that
  * recipient or once for a flush, as with queue_kick(). */
 void scheduler_lift(uint32_t destination, uint64_t id, uint32_t rcpt, uint64_t flush);
+/* What the last probe of it met; false: it is not held off. Borrowed until the loop goes on. */
+bool scheduler_cause(uint32_t destination, struct cause *out);
+void scheduler_refresh(
+	struct recipient *r); /* of one that waits for a destination: its outcome is that cause */
 uint32_t scheduler_probes(uint32_t destination);	/* that failed in a row */
 uint64_t scheduler_next_probe_us(uint32_t destination); /* queue_now_us() then */
 void scheduler_describe(struct buf *out);		/* lines for `postrider status` */

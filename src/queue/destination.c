@@ -151,8 +151,7 @@ void destination_drop_if_unused(struct destination *d)
 	table_remove(&destinations.by_number, &d->by_number);
 	mem_free(d->text);
 	mem_free(d->parked);
-	mem_free(d->trouble);
-	mem_free(d->trouble_status);
+	mem_free(d->trouble_text);
 	mem_free(d);
 }
 
@@ -234,16 +233,17 @@ void destination_is_alive(struct destination *d)
 	heap_remove(&destinations.wakes, &d->wake);
 }
 
-static void remember_trouble(struct destination *d, struct slice status, struct slice reason)
+static void remember_trouble(struct destination *d, const struct cause *why)
 {
-	mem_free(d->trouble);
-	mem_free(d->trouble_status);
-	d->trouble = slice_dup(reason);
-	d->trouble_status = slice_dup(status);
+	char *old = d->trouble_text;
+	const struct packed parts[] = { { &d->trouble.status, why->status },
+		{ &d->trouble.reason, why->reason }, { &d->trouble.remote, why->remote } };
+
+	d->trouble_text = packed_copy(parts, ARRAY_LEN(parts));
+	mem_free(old); /* why may have been in it */
 }
 
-bool destination_is_unreachable(
-	struct destination *d, uint64_t n_good, struct slice status, struct slice reason)
+bool destination_is_unreachable(struct destination *d, uint64_t n_good, const struct cause *why)
 {
 	enum pace_state before = d->pace.state;
 	uint64_t now_ms = clock_mono_ms();
@@ -254,10 +254,10 @@ bool destination_is_unreachable(
 		return true;
 	if (before == PACE_OPEN)
 		d->held_since_ms = now_ms;
-	remember_trouble(d, status, reason);
+	remember_trouble(d, why);
 	list_remove(&d->in_refill);
 	destination_wake_at(d, d->pace.probe_at_ms);
-	log_info("%s is held off: %.*s; next probe in %" PRIu64 " s", d->text, SLICE_ARG(reason),
+	log_info("%s is held off: %.*s; next probe in %" PRIu64 " s", d->text, SLICE_ARG(why->reason),
 		(d->pace.probe_at_ms - now_ms + 999) / 1000);
 	return true;
 }

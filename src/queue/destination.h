@@ -44,7 +44,8 @@ struct destination {
 	size_t parked_at, n_parked, parked_cap;
 	struct list in_refill;		   /* open, and somebody waits for it */
 	uint64_t held_since_ms, lifted_by; /* lifted_by: the last flush that had it probed */
-	char *trouble, *trouble_status;	   /* what the last probe met */
+	struct cause trouble;		   /* what the last probe met */
+	char *trouble_text;		   /* of its strings */
 };
 
 typedef void (*destination_woken)(struct destination *d);
@@ -62,5 +63,4 @@ bool destination_unpark(struct destination *d, struct parked *out); /* false: no
 /* What a job of it met: a sign of life, or none of its hosts (true: it is held off). n_good: the pace's, when
  * the job began. */
 void destination_is_alive(struct destination *d);
-bool destination_is_unreachable(
-	struct destination *d, uint64_t n_good, struct slice status, struct slice reason);
+bool destination_is_unreachable(struct destination *d, uint64_t n_good, const struct cause *why);

@@ -9,7 +9,6 @@
 #include "queue/control-private.h"
 
 #define GROUPS_MAX 10000   /* of different keys; what comes after them is counted as one more */
-#define KEY_BYTES 500	   /* of a reason */
 #define COUNTERS_AT_ONCE 8 /* each may hold that many keys, and every user may count */
 
 struct group {
@@ -123,15 +122,30 @@ static void count(struct groups *g, struct slice key, const struct message *m, u
 	x->example = m->entry.id;
 }
 
-static struct slice rcpt_key(const struct groups *g, const struct recipient_view *v)
+static struct slice mail_key(const struct groups *g, const struct message *m)
+{
+	return g->by == QUEUE_BY_SENDER ? message_reverse_path(m) : SLICE_EMPTY;
+}
+
+static struct slice rcpt_key(const struct groups *g, const struct message *m, const struct recipient_view *v)
 {
 	struct slice path = v->spool.forward_path;
 	const struct spool_progress *p = &v->spool.progress;
 
+	if (g->by == QUEUE_BY_ALL || g->by == QUEUE_BY_SENDER)
+		return mail_key(g, m);
 	if (g->by == QUEUE_BY_DOMAIN)
 		return slice_from(path, slice_rfind(path, '@') + 1);
-	return (p->attempts || v->waits_for) && p->reason.len ? slice_first(p->reason, KEY_BYTES)
-							      : SLICE("(not tried yet)");
+	return p->reason.len ? slice_first(p->reason, QUEUE_GROUP_KEY) : SLICE("(not tried yet)");
+}
+
+/* By what each of a mail's recipients has: each is looked at. By what the mail has: unless filters choose
+ * recipients. */
+static bool is_by_rcpt(const struct client_walk *w)
+{
+	enum queue_by by = w->groups->by;
+
+	return by == QUEUE_BY_DOMAIN || by == QUEUE_BY_REASON || queue_filter_by_rcpt(&w->filter);
 }
 
 bool groups_visit(struct client_walk *w, struct message *m)
@@ -139,15 +153,15 @@ bool groups_visit(struct client_walk *w, struct message *m)
 	struct recipient_view v;
 	struct groups *g = w->groups;
 
-	if (g->by == QUEUE_BY_ALL || g->by == QUEUE_BY_SENDER) {
-		count(g, g->by == QUEUE_BY_ALL ? SLICE_EMPTY : message_reverse_path(m), m, message_n_open(m));
+	if (!is_by_rcpt(w)) {
+		count(g, mail_key(g, m), m, message_n_open(m));
 		return true;
 	}
 	while (walk_spend(&w->walk, 2)) {
-		if (!walk_next(&w->walk, m, &v))
+		if (!client_walk_next(w, m, &v))
 			return true;
 		if (client_walk_wants_rcpt(w, &v))
-			count(g, rcpt_key(g, &v), m, 1);
+			count(g, rcpt_key(g, m, &v), m, 1);
 	}
 	return false;
 }

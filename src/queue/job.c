@@ -373,7 +373,8 @@ static void judge_destination(struct job *j, const struct recipient *r, bool is_
 		return;
 	j->is_told = true;
 	if (is_unreachable)
-		j->is_held = destination_is_unreachable(d, j->n_good, r->status, r->reason);
+		j->is_held = destination_is_unreachable(
+			d, j->n_good, &(struct cause){ r->status, r->reason, r->remote });
 	else
 		scheduler_is_alive(d);
 }

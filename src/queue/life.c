@@ -121,10 +121,10 @@ static void recipients_go_on(struct message *m, bool is_kicked)
 			r->next_attempt_us > now_us + 2 * longest_us;
 		if (r->stage != STAGE_WAITING)
 			continue;
-		if (r->waits_for)
-			(void)age_expire(m, r, r->last_attempt_us,
-				LIFETIME_ORDINARY); /* nothing is asked, nothing tried */
-		else if (is_kicked || is_due)
+		if (r->waits_for) { /* nothing is asked, nothing tried */
+			scheduler_refresh(r);
+			(void)age_expire(m, r, r->last_attempt_us, LIFETIME_ORDINARY);
+		} else if (is_kicked || is_due)
 			recipient_stage(m, r, STAGE_NEW);
 	}
 	router_want(m);

@@ -68,7 +68,7 @@ static void send_rcpt(struct channel *ch, uint64_t request, const struct recipie
 
 	SEND(ch, QUEUE_RCPT, .request = request, .forward_path = v->spool.forward_path,
 		.original = v->spool.original, .state = (uint8_t)rcpt_state(v), .status = p->status,
-		.reason = p->attempts || v->waits_for ? p->reason : SLICE_EMPTY, .remote = v->remote,
+		.reason = p->reason, .remote = v->remote,
 		.next_hop = v->spool.flags & RECIPIENT_NEXT_HOP ? v->spool.origin_key : SLICE_EMPTY,
 		.next_attempt_s = queue_wall_of(v->waits_for ? probe_us : p->next_attempt_us) / 1000000,
 		.held_off_until_s = v->waits_for ? queue_wall_of(probe_us) / 1000000 : 0,
@@ -89,7 +89,7 @@ static bool list_visit(struct client_walk *w, struct message *m)
 	}
 	w->is_mail_sent = true;
 	while (client_walk_has_room(w) && walk_spend(&w->walk, 1)) {
-		if (!walk_next(&w->walk, m, &v))
+		if (!client_walk_next(w, m, &v))
 			return true;
 		if (w->view == QUEUE_VIEW_FULL || v.stage != STAGE_DONE)
 			send_rcpt(ch, w->request, &v);

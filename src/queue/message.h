@@ -79,6 +79,11 @@ struct recipient {
 	bool has_identity;
 };
 
+/* Why a recipient is not served yet: what its last attempt met, or the last one at its destination. */
+struct cause {
+	struct slice status, reason, remote;
+};
+
 /* What a message has only while something of it moves. */
 struct live {
 	struct message *m;

@@ -73,15 +73,13 @@ void scheduler_wait_for(struct message *m, struct recipient *r, struct destinati
 static void park(struct message *m, struct recipient *r, struct destination *d)
 {
 	auto_buf struct buf reason = BUF_INIT(4096);
-	bool is_held = d->pace.state != PACE_OPEN;
+	struct cause cause;
 
-	if (is_held)
-		buf_printf(&reason, "%s does not answer (%s); it is probed again and again, and mail follows",
-			d->text, d->trouble);
-	else
+	if (!scheduler_cause(d->number, &cause)) {
 		buf_printf(&reason, "waits behind other mail for %s", d->text);
-	recipient_set_outcome(
-		r, is_held ? slice_of(d->trouble_status) : SLICE("4.4.5"), buf_slice(&reason), SLICE_EMPTY);
+		cause = (struct cause){ SLICE("4.4.5"), buf_slice(&reason), SLICE_EMPTY };
+	}
+	recipient_set_outcome(r, cause.status, cause.reason, cause.remote);
 	recipient_stage(m, r, STAGE_WAITING);
 	scheduler_wait_for(m, r, d);
 }
@@ -179,6 +177,24 @@ void scheduler_lift(uint32_t number, uint64_t id, uint32_t rcpt, uint64_t flush)
 	d->lifted_by = flush;
 	if (d->pace.state == PACE_HELD) /* in the loop: the caller is at work on the message */
 		destination_wake_at(d, clock_mono_ms());
+}
+
+bool scheduler_cause(uint32_t number, struct cause *out)
+{
+	const struct destination *d = destination_numbered(number);
+
+	if (!d || d->pace.state == PACE_OPEN)
+		return false;
+	*out = d->trouble;
+	return true;
+}
+
+void scheduler_refresh(struct recipient *r)
+{
+	struct cause cause;
+
+	if (scheduler_cause(r->waits_for, &cause))
+		recipient_set_outcome(r, cause.status, cause.reason, cause.remote);
 }
 
 uint32_t scheduler_probes(uint32_t number)
@@ -450,10 +466,10 @@ static void count(struct destination *d, void *user)
 	buf_printf(s->out, "held off: %s for %" PRIu64 " s, %zu recipients wait, ", d->text,
 		(now_ms - d->held_since_ms) / 1000, d->n_parked);
 	if (d->pace.state == PACE_HELD && d->pace.probe_at_ms > now_ms)
-		buf_printf(s->out, "next probe in %" PRIu64 " s: %s\n",
-			(d->pace.probe_at_ms - now_ms + 999) / 1000, d->trouble);
+		buf_printf(s->out, "next probe in %" PRIu64 " s: %.*s\n",
+			(d->pace.probe_at_ms - now_ms + 999) / 1000, SLICE_ARG(d->trouble.reason));
 	else
-		buf_printf(s->out, "is being probed: %s\n", d->trouble);
+		buf_printf(s->out, "is being probed: %.*s\n", SLICE_ARG(d->trouble.reason));
 }
 
 void scheduler_describe(struct buf *out)

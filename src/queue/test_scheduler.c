@@ -190,19 +190,52 @@ static void bring_dead(struct rig *rig, const char *settings)
 	rig_pause(rig, 50);
 }
 
+static bool is_listed(struct rig *rig, const char *line)
+{
+	struct buf list = rig_list(rig);
+	bool is_there = rig_contains(&list, line);
+
+	buf_free(&list);
+	return is_there;
+}
+
+/* They have the reason of the last probe, whenever they came. */
+static void those_that_wait_have_one_reason(void **state)
+{
+	const struct rig_job *j;
+	struct rig rig;
+	uint64_t id;
+
+	(void)state;
+	bring_dead(&rig, LATER);
+	id = rig_accept(&rig, &(struct rig_mail){ .from = "a@far.example", .to = { "held@dead.example" } });
+	rig_wait(&rig, is_listed(&rig, "held@dead.example 4.4.1 0 as the test says"));
+	assert_int_equal(rig_act(&rig, QUEUE_ACT_FLUSH, 0), EX_OK);
+	rig_wait(&rig, rig.n_jobs == 2 && rig.jobs[1].content.len);
+	j = &rig.jobs[1];
+	SEND(rig.peers[j->to], JOB_RESULT, .job = j->job, .rcpt = j->rcpts[0].rcpt,
+		.outcome = JOB_UNREACHABLE, .status = SLICE("4.4.3"), .reason = SLICE("another reason"),
+		.remote = SLICE("mx.dead.example"));
+	rig_done(&rig, &rig.jobs[1]);
+	rig_wait(&rig, is_listed(&rig, "r999@dead.example 4.4.3 0 another reason"));
+	assert_true(is_listed(&rig, "r998@dead.example 4.4.3 0 another reason"));
+	/* Of one that is held nobody asks again: it keeps the reason, also after a crash. */
+	assert_int_equal(rig_act(&rig, QUEUE_ACT_HOLD, id), EX_OK);
+	rig_kill(&rig);
+	rig_start(&rig);
+	assert_true(is_listed(&rig, "held@dead.example 4.4.3 0 another reason"));
+	rig_deinit(&rig);
+}
+
 static void a_dead_host_is_probed_once_for_all(void **state)
 {
 	struct rig rig;
-	struct buf listed;
 
 	(void)state;
 	bring_dead(&rig, LATER);
 	assert_int_equal(rig.n_jobs, 1);
 	assert_int_equal(rig_logged(&rig, "status=deferred"), 1);
-	listed = rig_list(&rig);
-	assert_true(rig_contains(
-		&listed, "r999@dead.example 4.4.1 0 dead.example does not answer (as the test says)"));
-	buf_free(&listed);
+	assert_true(is_listed(&rig, "r999@dead.example 4.4.1 0 as the test says"));
 	/* A flush is a probe, and no question for each. */
 	for (size_t i = 1; i <= 3; i++) {
 		assert_int_equal(rig_act(&rig, QUEUE_ACT_FLUSH, 0), EX_OK);
@@ -383,6 +416,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(questions_of_bulk_let_a_letter_pass),
 		cmocka_unit_test(precedence_makes_bulk),
 		cmocka_unit_test(a_dead_host_is_probed_once_for_all),
+		cmocka_unit_test(those_that_wait_have_one_reason),
 		cmocka_unit_test(a_probe_comes_by_itself),
 		cmocka_unit_test(those_that_wait_are_ordinary_mail),
 		cmocka_unit_test(trouble_beside_success_holds_off_nothing),
