@@ -1,119 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queue_list.c - postrider queue list, show, why, cat: what is there, printed as it comes; see
+/* queue_list.c - postrider queue list, show, cat: what is there, printed as it comes; see
  * queue_command.h */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "control/commands.h"
-#include "control/queue_command.h"
-#include "control/why.h"
+#include "control/queue_printer.h"
 #include "ipc/queue_orders.h"
 #include "mail/header.h"
 #include "mail/queue_id.h"
 #include "mail/queue_json.h"
 #include <sysexits.h>
 
-#define JSON_BYTES (1024 * 1024)
-
-/* ---- a listing, whoever prints it ---- */
-
-struct printer {
-	struct queue_command *q;
-	enum queue_view view;
-	void (*mail)(struct printer *p, const struct msg_QUEUE_MAIL *m);
-	void (*envelope)(struct printer *p, const struct msg_QUEUE_ENVELOPE *e); /* may be NULL */
-	void (*rcpt)(struct printer *p, const struct msg_QUEUE_RCPT *r);
-	void (*mail_end)(struct printer *p); /* may be NULL */
-	void (*group)(struct printer *p, const struct msg_QUEUE_GROUP *g);
-	size_t n;
-	struct buf line;
-	struct json json;
-	uint64_t id, expires_s;
-	uint8_t state;
-};
-
-static void take(struct printer *p, enum msg_type type, const union msg_any *m)
-{
-	switch (type) {
-	case MSG_QUEUE_MAIL:
-		if (p->n++ && p->mail_end)
-			p->mail_end(p);
-		p->id = m->QUEUE_MAIL.queue_id;
-		p->state = m->QUEUE_MAIL.state;
-		p->expires_s = m->QUEUE_MAIL.expires_s;
-		p->mail(p, &m->QUEUE_MAIL);
-		break;
-	case MSG_QUEUE_ENVELOPE:
-		if (p->envelope)
-			p->envelope(p, &m->QUEUE_ENVELOPE);
-		break;
-	case MSG_QUEUE_RCPT: p->rcpt(p, &m->QUEUE_RCPT); break;
-	case MSG_QUEUE_GROUP:
-		p->n++;
-		p->group(p, &m->QUEUE_GROUP);
-		break;
-	default: break;
-	}
-}
-
-/* One request; id 0: all that the filters let through. */
-static int ask(struct printer *p, uint64_t id)
-{
-	struct client *c = &p->q->client;
-	enum msg_type type = MSG_NONE;
-	union msg_any m;
-	int status = EX_OK;
-	int r = CLIENT_SEND(c, QUEUE_LIST, .request = 1, .view = (uint8_t)p->view, .by = (uint8_t)p->q->by,
-		.queue_id = id, .filter = buf_slice(&p->q->filter));
-
-	if (r == 0)
-		r = client_flush(c);
-	if (r < 0)
-		return daemon_silent(r);
-	while ((status = daemon_receive(c, &type, &m)) == EX_OK && type != MSG_REQUEST_DONE)
-		take(p, type, &m);
-	if (status != EX_OK)
-		return status;
-	if (id && m.REQUEST_DONE.exit_code == EX_NOINPUT)
-		complain("%s: %.*s", queue_id_format(id).at, SLICE_ARG(m.REQUEST_DONE.text));
-	else if (m.REQUEST_DONE.exit_code)
-		(void)daemon_answer(&m.REQUEST_DONE);
-	return m.REQUEST_DONE.exit_code;
-}
-
-/* All that was asked for; some of several: 1. */
-static int print(struct printer *p)
-{
-	int status = EX_OK, wrong = EX_OK;
-	size_t n_asked = 0;
-	uint64_t id;
-
-	p->line = BUF_INIT(JSON_BYTES);
-	p->json = JSON_INIT(&p->line);
-	if (queue_command_is_open(p->q)) {
-		status = ask(p, 0);
-	} else {
-		while (status == EX_OK && queue_command_next_id(p->q, &id, &status)) {
-			int one = ask(p, id);
-			n_asked++;
-			if (one != EX_OK)
-				wrong = one;
-		}
-	}
-	if (p->n && p->mail_end && p->view != QUEUE_VIEW_GROUPS)
-		p->mail_end(p);
-	buf_free(&p->line);
-	if (status == EX_OK && wrong != EX_OK)
-		status = n_asked > 1 && p->n ? 1 : wrong;
-	return status;
-}
-
 /* ---- as JSON ---- */
-
-static void json_line(struct printer *p)
-{
-	(void)fwrite(p->line.at, 1, p->line.len, stdout); /* run() looks for errors */
-	buf_clear(&p->line);
-}
 
 static void json_mail(struct printer *p, const struct msg_QUEUE_MAIL *m)
 {
@@ -140,13 +38,13 @@ static void json_rcpt(struct printer *p, const struct msg_QUEUE_RCPT *r)
 			.last_attempt_s = r->last_attempt_s,
 			.remote = r->remote,
 			.next_hop = r->next_hop });
-	json_line(p);
+	printer_write_line(p);
 }
 
 static void json_mail_end(struct printer *p)
 {
 	queue_json_end(&p->json);
-	json_line(p);
+	printer_write_line(p);
 }
 
 static const char *by_name(enum queue_by by)
@@ -167,7 +65,7 @@ static void json_group(struct printer *p, const struct msg_QUEUE_GROUP *g)
 	json_put_text(&j, "example", slice_of(queue_id_format(g->example).at));
 	json_put_object_end(&j);
 	buf_append_byte(&p->line, '\n');
-	json_line(p);
+	printer_write_line(p);
 }
 
 /* ---- list ---- */
@@ -221,11 +119,13 @@ int queue_list(struct queue_command *q)
 {
 	struct printer p = { .q = q,
 		.view = q->by ? QUEUE_VIEW_GROUPS : QUEUE_VIEW_MAILS,
+		.by = q->by,
+		.filter = buf_slice(&q->filter),
 		.mail = q->json ? json_mail : print_mail,
 		.rcpt = q->json ? json_rcpt : print_rcpt,
 		.mail_end = q->json ? json_mail_end : NULL,
 		.group = q->json ? json_group : print_group };
-	int status = print(&p);
+	int status = printer_run(&p);
 
 	if (status == EX_OK && p.n == 0 && !q->json)
 		(void)puts(q->filter.len ? "no mail that the filters let through" : "the queue is empty");
@@ -239,11 +139,13 @@ static void count_group(struct printer *p, const struct msg_QUEUE_GROUP *g)
 
 int queue_count(struct queue_command *q, uint64_t *n_out)
 {
-	struct printer p = { .q = q, .view = QUEUE_VIEW_GROUPS, .group = count_group };
-	int status;
+	struct printer p = { .q = q,
+		.view = QUEUE_VIEW_GROUPS,
+		.by = QUEUE_BY_ALL,
+		.filter = buf_slice(&q->filter),
+		.group = count_group };
+	int status = printer_run(&p);
 
-	q->by = QUEUE_BY_ALL;
-	status = print(&p);
 	*n_out = p.n;
 	return status;
 }
@@ -374,101 +276,12 @@ int queue_show(struct queue_command *q)
 	uint64_t id;
 
 	if (q->json)
-		return print(&p);
+		return printer_run(&p);
 	while (status == EX_OK && queue_command_next_id(q, &id, &status)) {
-		int r = ask(&p, id);
+		int r = printer_ask(&p, id);
 		if (r == EX_OK)
 			show_header(&p);
 		one = r != EX_OK ? r : one;
 	}
 	return status != EX_OK ? status : one != EX_OK && p.n ? 1 : one;
-}
-
-/* ---- why ---- */
-
-static void why_mail(struct printer *p, const struct msg_QUEUE_MAIL *m)
-{
-	uint64_t now = (uint64_t)clock_wall_s();
-
-	(void)printf("%s%s: from <", p->n > 1 ? "\n" : "", queue_id_format(m->queue_id).at);
-	print_safely(m->reverse_path);
-	(void)printf(">, here since %s\n", age_text(now > m->arrival_s ? now - m->arrival_s : 0));
-}
-
-static const struct why_words *words_of(const struct printer *p, const struct msg_QUEUE_RCPT *r)
-{
-	const struct why_facts f = { .status = r->status,
-		.reason = r->reason,
-		.is_held = p->state == QUEUE_MAIL_HELD,
-		.is_active = r->state == QUEUE_RCPT_ACTIVE,
-		.attempts = r->attempts };
-
-	return why_find(&f, NULL);
-}
-
-static void why_rcpt(struct printer *p, const struct msg_QUEUE_RCPT *r)
-{
-	const struct why_words *w = words_of(p, r);
-	uint64_t now = (uint64_t)clock_wall_s();
-
-	(void)fputs("  to <", stdout);
-	print_safely(r->forward_path);
-	(void)puts(">");
-	(void)printf("    what happened  %s\n", w->what);
-	if (r->reason.len) {
-		(void)fputs("    in full        ", stdout);
-		print_safely(r->status);
-		(void)putchar(' ');
-		print_safely(r->reason);
-		(void)putchar('\n');
-	}
-	(void)printf("    whose problem  %s\n", w->whose);
-	if (r->next_attempt_s && p->state != QUEUE_MAIL_HELD && r->state == QUEUE_RCPT_WAITING)
-		(void)printf("    next attempt   %s (in %s); number %u; returned after %s\n",
-			time_text(r->next_attempt_s),
-			age_text(r->next_attempt_s > now ? r->next_attempt_s - now : 0), r->attempts + 1,
-			time_text(p->expires_s));
-	if (r->held_off_until_s > now)
-		(void)printf("    held off       no attempts to this destination before %s\n",
-			time_text(r->held_off_until_s));
-	(void)printf("    what helps     %s\n", w->help);
-}
-
-static void why_rcpt_json(struct printer *p, const struct msg_QUEUE_RCPT *r)
-{
-	const struct why_words *w = words_of(p, r);
-	struct json j = JSON_INIT(&p->line);
-
-	json_put_object(&j, NULL);
-	json_put_text(&j, "queue_id", slice_of(queue_id_format(p->id).at));
-	json_put_text(&j, "recipient", r->forward_path);
-	json_put_text(&j, "status", r->status);
-	json_put_text(&j, "reason", r->reason);
-	json_put_text(&j, "what", slice_of(w->what));
-	json_put_text(&j, "whose", slice_of(w->whose));
-	json_put_text(&j, "help", slice_of(w->help));
-	json_put_number(&j, "attempts", r->attempts);
-	json_put_number(&j, "next_attempt", r->next_attempt_s);
-	json_put_number(&j, "expiry_time", p->expires_s);
-	json_put_object_end(&j);
-	buf_append_byte(&p->line, '\n');
-	json_line(p);
-}
-
-static void why_mail_json(struct printer *p, const struct msg_QUEUE_MAIL *m)
-{
-	(void)p, (void)m; /* told with each recipient */
-}
-
-int queue_why(struct queue_command *q)
-{
-	struct printer p = { .q = q,
-		.view = QUEUE_VIEW_MAILS,
-		.mail = q->json ? why_mail_json : why_mail,
-		.rcpt = q->json ? why_rcpt_json : why_rcpt };
-	int status = print(&p);
-
-	if (status == EX_OK && p.n == 0 && !q->json)
-		(void)puts(q->filter.len ? "no mail that the filters let through" : "the queue is empty");
-	return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words for why mail waits: each row of the table is what somebody sees. */
 #include "control/why.h"
+#include "mail/queue_id.h"
 #include "support/test.h"
 
 static void every_row_is_reached(void **state)
@@ -65,6 +66,10 @@ static void every_row_is_reached(void **state)
 		if (!strstr(w->what, rows[i].part))
 			fail_msg("%s %s: %s", rows[i].status, rows[i].reason, w->what);
 		assert_true(row < ARRAY_LEN(seen) && *w->whose && *w->help);
+		auto_buf struct buf help = BUF_INIT(1000);
+		why_append_help(&help, w, &f);
+		assert_null(strchr(buf_cstr(&help), '{'));
+		assert_null(strstr(buf_cstr(&help), "HOST"));
 		seen[row] = true;
 	}
 	for (size_t i = 0; i < n_why_rows; i++)
@@ -72,9 +77,37 @@ static void every_row_is_reached(void **state)
 			fail_msg("row %zu is never reached", i);
 }
 
+static void names_are_the_mails_own(void **state)
+{
+	static const struct why_words words = { .help = "{id} {host} {port} {domain} {user}." };
+	static const struct {
+		const char *remote, *recipient, *want;
+	} rows[] = {
+		{ "mx.a.example[192.0.2.1]:2525", "u@a.example", "192.0.2.1 2525 a.example u." },
+		{ "mx.a.example[2001:db8::1]:25", "u+x@a.example", "2001:db8::1 25 a.example u." },
+		{ "mx.a.example[192.0.2.1]", "u@a.example", "192.0.2.1 25 a.example u." },
+		{ "mx.a.example", "u@a.example", "mx.a.example 25 a.example u." },
+		{ "", "u@a.example", "a.example 25 a.example u." },
+		{ "", "user", " 25  user." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct why_facts f = { .remote = slice_of(rows[i].remote),
+			.recipient = slice_of(rows[i].recipient),
+			.id = queue_id_make(1, 1) };
+		auto_buf struct buf got = BUF_INIT(1000), want = BUF_INIT(1000);
+		buf_append_str(&want, "010000000000001 ");
+		buf_append_str(&want, rows[i].want);
+		why_append_help(&got, &words, &f);
+		assert_slice_equal(buf_slice(&got), buf_slice(&want));
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_row_is_reached) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_row_is_reached),
+		cmocka_unit_test(names_are_the_mails_own) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

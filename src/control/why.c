@@ -2,6 +2,7 @@
 /* why.c - see why.h */
 #include "control/why.h"
 #include "mail/queue_filter.h"
+#include "mail/queue_id.h"
 
 enum stage { TRIED, ANY, HELD, ACTIVE, NEW };
 
@@ -11,15 +12,15 @@ enum stage { TRIED, ANY, HELD, ACTIVE, NEW };
 #define DNS "DNS: the domain's name servers or this host's resolver"
 #define USER "the recipient's mailbox on this host"
 #define SETUP "this host's configuration"
-#define WAIT "Nothing; it is tried again by itself. `postrider queue retry ID` tries now."
+#define WAIT "Nothing; it is tried again by itself. `postrider queue retry {id}` tries now."
 #define REACH                                                                                                \
-	"Check with `nc -v HOST 25` from here, with the host that the reason names. If that is relay.host, " \
-	"mend it or the setting. If no host at all can be reached, the provider blocks port 25: set "        \
-	"relay.host to the provider's mail host."
+	"Check with `nc -v {host} {port}` from here. If that is relay.host, mend it or the setting. If no "  \
+	"host at all can be reached, the provider blocks port 25: set relay.host to the provider's mail "    \
+	"host."
 #define COMMAND                                                                                              \
 	"The command that an alias or .forward gives the mail to failed.", "that command, on this host",     \
 		"Try it by hand as the user whose mail it is (local.command_user for an alias), or change "  \
-		"the alias or .forward; `postrider queue retry ID` tries again."
+		"the alias or .forward; `postrider queue retry {id}` tries again."
 
 static const struct row {
 	enum stage stage;
@@ -28,7 +29,7 @@ static const struct row {
 } rows[] = {
 	{ HELD, NULL, NULL,
 		{ "An administrator put it on hold.", "an administrator's decision",
-			"`postrider queue release ID` delivers it, `postrider queue delete ID` removes "
+			"`postrider queue release {id}` delivers it, `postrider queue delete {id}` removes "
 			"it." } },
 	{ ACTIVE, NULL, NULL,
 		{ "It is being delivered right now, or stands in line for it.", "nobody's",
@@ -48,7 +49,7 @@ static const struct row {
 	{ TRIED, "4.4.2", NULL, { "The connection broke in the middle of the conversation.", REMOTE, WAIT } },
 	{ TRIED, "4.4.3", NULL,
 		{ "DNS does not answer for the recipient's domain.", DNS,
-			"Check with `host -t MX DOMAIN`, and the resolvers in /etc/resolv.conf." } },
+			"Check with `host -t MX {domain}`, and the resolvers in /etc/resolv.conf." } },
 	{ TRIED, "4.4.*", NULL, { "The network or routing on the way failed.", REMOTE, WAIT } },
 	{ TRIED, "4.2.2", NULL,
 		{ "The mailbox is full.", "the recipient's mailbox",
@@ -56,7 +57,8 @@ static const struct row {
 			"and quotas." } },
 	{ TRIED, "4.2.0", "*lock*",
 		{ "Another program keeps the mailbox locked.", USER,
-			"See who holds it: `fuser -v /var/mail/USER`; a .lock file that is left over may be "
+			"See who holds it: `fuser -v /var/mail/{user}`; a .lock file that is left over may "
+			"be "
 			"removed." } },
 	{ TRIED, "4.2.0", "*.forward*",
 		{ "The user's ~/.forward cannot be used now.", USER,
@@ -75,7 +77,8 @@ static const struct row {
 			"`df -h /var/mail /var/spool/postrider`; or the other host has to make room." } },
 	{ TRIED, "4.3.3", NULL,
 		{ "This host cannot serve this kind of recipient.", SETUP,
-			"See what the reason names; `postrider queue move ID --to-address ADDRESS` sends it "
+			"See what the reason names; `postrider queue move {id} --to-address ADDRESS` sends "
+			"it "
 			"elsewhere." } },
 	{ TRIED, "4.3.5", "the list *",
 		{ "The file of a mailing list (:include:) cannot be used.", SETUP,
@@ -92,7 +95,7 @@ static const struct row {
 	{ TRIED, "4.3.0", "*user database*",
 		{ "The user database did not answer, so nobody knows whether the recipient exists.",
 			"this host's user database (NSS: LDAP, SSSD, ...)",
-			"Check with `getent passwd USER`; a higher users.timeout gives it more time." } },
+			"Check with `getent passwd {user}`; a higher users.timeout gives it more time." } },
 	{ TRIED, "4.3.0", "*damaged*",
 		{ "The message is damaged on disk.", DISK,
 			"`postrider spool check` (daemon stopped) says more; look for errors of the disk in "
@@ -147,4 +150,57 @@ const struct why_words *why_find(const struct why_facts *f, size_t *row_out)
 	if (row_out)
 		*row_out = i;
 	return &rows[i].words;
+}
+
+/* ---- names in the help ---- */
+
+/* "name[address]:port", as in the log; without it the recipient's domain. */
+static struct slice host_of(const struct why_facts *f)
+{
+	struct slice rest = f->remote, host;
+
+	if (slice_cut(&rest, '[', &host))
+		return slice_first(rest, slice_find(rest, ']'));
+	return f->remote.len ? slice_first(f->remote, slice_find(f->remote, ':'))
+			     : slice_from(f->recipient, slice_rfind(f->recipient, '@') + 1);
+}
+
+static struct slice port_of(const struct why_facts *f)
+{
+	struct slice behind = slice_from(f->remote, slice_find(f->remote, ']') + 1);
+
+	return slice_skip(&behind, ':') && behind.len ? behind : SLICE("25");
+}
+
+static struct slice user_of(const struct why_facts *f)
+{
+	struct slice local_part = slice_first(f->recipient, slice_rfind(f->recipient, '@'));
+
+	return slice_first(local_part, slice_find(local_part, '+'));
+}
+
+static void append_name(struct buf *out, struct slice name, const struct why_facts *f)
+{
+	if (slice_eq(name, SLICE("id")))
+		buf_append_str(out, queue_id_format(f->id).at);
+	else if (slice_eq(name, SLICE("host")))
+		buf_append(out, host_of(f));
+	else if (slice_eq(name, SLICE("port")))
+		buf_append(out, port_of(f));
+	else if (slice_eq(name, SLICE("user")))
+		buf_append(out, user_of(f));
+	else
+		buf_append(out, slice_from(f->recipient, slice_rfind(f->recipient, '@') + 1));
+}
+
+void why_append_help(struct buf *out, const struct why_words *w, const struct why_facts *f)
+{
+	struct slice rest = slice_of(w->help), before, name;
+
+	while (slice_cut(&rest, '{', &before)) {
+		buf_append(out, before);
+		if (slice_cut(&rest, '}', &name))
+			append_name(out, name, f);
+	}
+	buf_append(out, rest);
 }

@@ -6,17 +6,22 @@
  * Tests: test_why.c, which reaches every row.
  */
 #pragma once
-#include "base/slice.h"
+#include "base/buf.h"
 
 struct why_facts {
 	struct slice status, reason;
+	struct slice remote; /* "name[address]:port" or empty */
+	struct slice recipient;
+	uint64_t id;
 	bool is_held, is_active;
 	uint32_t attempts;
 };
 struct why_words {
-	const char *what, *whose, *help;
+	const char *what, *whose, *help; /* help: with {id}, {host}, {port}, {domain}, {user} */
 };
 
 extern const size_t n_why_rows;
 /* Never NULL. *row_out: its place in the table, below n_why_rows; may be NULL. */
 const struct why_words *why_find(const struct why_facts *f, size_t *row_out);
+/* The help with the names of this mail. */
+void why_append_help(struct buf *out, const struct why_words *w, const struct why_facts *f);

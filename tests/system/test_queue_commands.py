@@ -187,7 +187,14 @@ def test_groups_are_counted_and_sorted(far):
     text = far.postrider("queue", "list", "--by", "sender").stdout.splitlines()
     assert re.match(r" +3 +3 +\d+ +\d+ second.*payam@", text[1]) and re.match(r" +1 +1 .*user1@", text[2])
     [reason] = far.postrider("queue", "list", "--by", "reason", "--from", "user1").stdout.splitlines()[1:]
-    assert "Connection refused" in reason
+    assert re.match(r" +1 +1 .*Connection refused", reason)
+    [reason] = far.postrider("queue", "list", "--by", "reason").stdout.splitlines()[1:]
+    assert re.match(r" +4 +4 .*Connection refused", reason)  # that one was tried and others only wait is no difference
+    far.sendmail("user1", "a@near.example", "b@far.example")
+    wait_for(lambda: len(ids(far, "--reason", "refused")) == 5, "the reason of the last")
+    [by_sender] = [json.loads(line) for line in far.postrider(
+        "queue", "list", "--by", "sender", "--from", "user1", "--domain", "near.example", "--json").stdout.splitlines()]
+    assert (by_sender["messages"], by_sender["recipients"]) == (2, 2)  # of the last mail one is meant
 
 
 def test_show_cat_and_why(far):
@@ -200,10 +207,15 @@ def test_show_cat_and_why(far):
     assert content.startswith("Received: ") and "\nX-Mark: here\n" in content and content.endswith("\n\nthe text\n")
     why = far.postrider("queue", "why", mail).stdout
     assert "The other host does not take connections" in why and "number 2" in why and "relay.host" in why
+    port = re.search(r"127\.0\.0\.1\]:(\d+): Connection refused", why)[1]
+    assert f"`nc -v 127.0.0.1 {port}`" in why and "others" not in why
     [told] = [json.loads(line) for line in far.postrider("queue", "why", "--json").stdout.splitlines()]
-    assert (told["queue_id"], told["attempts"]) == (mail, 1) and told["whose"] and told["help"]
+    assert (told["queue_id"], told["attempts"], told["others"]) == (mail, 1, 0) and told["whose"] and told["help"]
+    queued(far, n=2)
+    assert "2 other messages wait for the same reason" in far.postrider("queue", "why", mail).stdout
     far.postrider("queue", "hold", mail)
-    assert "put it on hold" in far.postrider("queue", "why", mail).stdout
+    why = far.postrider("queue", "why", mail).stdout
+    assert "put it on hold" in why and f"`postrider queue release {mail}`" in why
 
 
 def test_trace_knows_mail_that_is_gone(far):
