@@ -237,7 +237,26 @@ enum command_result cmd_bang(struct mailx *mx, struct command_args *args)
 	return COMMAND_OK;
 }
 
-static void help_row(const struct command *c, struct buf *out)
+#define HELP_COLUMN ((size_t)34)
+
+/* Words from column used on; a line that is full goes on at the column indent. */
+static void put_folded(struct slice text, size_t used, size_t indent, size_t columns, struct buf *out)
+{
+	size_t column = used;
+	struct slice word;
+
+	while (slice_next_word(&text, &word)) {
+		if (column + 1 + word.len >= columns && column > indent) {
+			buf_printf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		}
+		buf_printf(out, "%s%.*s", column ? " " : "", SLICE_ARG(word));
+		column += (column != 0) + word.len;
+	}
+	buf_append_byte(out, '\n');
+}
+
+static void help_row(const struct mailx *mx, const struct command *c, struct buf *out)
 {
 	size_t start = out->len;
 
@@ -246,9 +265,9 @@ static void help_row(const struct command *c, struct buf *out)
 		buf_printf(out, " (%.*s)", c->min, c->name);
 	if (*c->usage)
 		buf_printf(out, " %s", c->usage);
-	while (out->len - start < 34)
+	while (out->len - start < HELP_COLUMN)
 		buf_append_byte(out, ' ');
-	buf_printf(out, " %s\n", c->help);
+	put_folded(slice_of(c->help), out->len - start, HELP_COLUMN, mx->screen.columns, out);
 }
 
 enum command_result cmd_help(struct mailx *mx, struct command_args *args)
@@ -261,18 +280,19 @@ enum command_result cmd_help(struct mailx *mx, struct command_args *args)
 			mailx_error(mx, "\"%s\" is no command", args->words.at[i]);
 			return COMMAND_FAILED;
 		}
-		help_row(c, &out);
+		help_row(mx, c, &out);
 	}
 	for (const struct command *c = commands; c->name && args->words.n == 0; c++)
-		help_row(c, &out);
+		help_row(mx, c, &out);
 	if (args->words.n == 0)
-		buf_append_str(&out,
-			"[messages] is a list of numbers (3), ranges (2-5, 7-$), * for all, $ for the last, "
-			". for "
-			"this one,\nnames of authors, /text in subjects, :n new, :u unread, :r read, :d "
-			"deleted. "
-			"A number alone shows that message,\nan empty line the next one. mail(1) says "
-			"more.\n");
+		put_folded(SLICE("[messages] is a list of numbers (3), ranges (2-5, 7-$), * for all, $ for "
+				 "the last, . "
+				 "for this one, names of authors, /text in subjects, :n new, :u unread, :r "
+				 "read, :d "
+				 "deleted. A number alone shows that message, an empty line the next one. "
+				 "mail(1) says "
+				 "more."),
+			0, 0, mx->screen.columns, &out);
 	return show_text(mx, &out);
 }
 
