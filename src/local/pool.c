@@ -6,13 +6,10 @@
  * turn of the loop settle() looks at each marked one and does what its state asks for, so that no record goes
  * away under somebody's feet.
  */
-#include "local/pool.h"
+#include "local/pool-private.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "local/doubt.h"
-#include "local/rest.h"
-#include "local/syncer.h"
 
 #define TICK_MS 1000
 #define STUCK_GRACE_S 120     /* beyond lock_timeout: the longest that writing and syncing may take */
@@ -21,49 +18,7 @@
 #define REST_LOOK_MS 10	      /* how exactly the end of a mailbox's rest is kept */
 #define LOG_LINES_PER_TICK 20 /* of one worker: its user must not fill the log */
 
-enum worker_state {
-	WORKER_WAITS,  /* no process: waits for a place */
-	WORKER_STARTS, /* looks its user up, gives up root */
-	WORKER_RUNS,
-	WORKER_STUCK, /* was told to die and has not yet */
-};
-
-struct pool_worker {
-	struct table_node node;
-	struct list in_all, in_marked, in_resting, in_state; /* in_state: pool.want_place or pool.idle */
-	char *user; /* empty: local.command_user, for what aliases name */
-	enum worker_branch branch;
-	enum worker_state state;
-	struct channel *channel;   /* NULL: no process */
-	uint64_t number;	   /* of the process in the nursery */
-	struct list waiting, sent; /* struct part */
-	bool is_brief;		   /* ends when it has nothing to do */
-	bool is_busy;		   /* counted in pool.n_busy: it has something in sent */
-	size_t n_sent_ever, n_log_lines;
-	uint64_t since_ms; /* last sign of life, or since when it is idle */
-	struct rest rest;  /* of a mailbox */
-	unsigned settings; /* with which it was started */
-	struct sync_wish wish;
-};
-
-static struct {
-	uv_loop_t *loop;
-	uv_timer_t tick;
-	uv_timer_t rest;    /* active while something is in resting */
-	uv_check_t check;   /* runs settle_marked() */
-	uv_idle_t no_sleep; /* while something is marked, the loop must not sleep before that */
-	struct nursery *nursery;
-	void (*on_idle)(void), (*on_broken)(void);
-	struct table by_user;
-	struct list all, marked, want_place, resting, idle; /* idle: longest first */
-	size_t n_running, n_busy;			    /* processes; workers with a part sent */
-	size_t n_under_way;				    /* parts of mailboxes */
-	size_t max_workers;
-	uint64_t idle_ms, stuck_ms, errand_ms,
-		birth_ms; /* errand_ms: beyond stuck_ms, for a command's time */
-	unsigned settings;
-	bool is_stopping;
-} pool;
+struct pool pool;
 
 size_t pool_running(void)
 {
@@ -73,208 +28,6 @@ size_t pool_running(void)
 bool pool_is_idle(void)
 {
 	return pool.n_busy == 0;
-}
-
-/* ---- records ---- */
-
-static void on_no_sleep(uv_idle_t *handle)
-{
-	(void)handle; /* that it is active is enough */
-}
-
-static void mark(struct pool_worker *w)
-{
-	if (list_linked(&w->in_marked))
-		return;
-	list_push_back(&pool.marked, &w->in_marked);
-	CHECK(uv_idle_start(&pool.no_sleep, on_no_sleep) == 0);
-}
-
-void pool_part_done(struct pool_worker *w)
-{
-	pool.n_under_way -= w->branch == BRANCH_MAILBOX;
-	mark(w);
-}
-
-struct pool_worker *pool_worker_get(enum worker_branch branch, struct slice user)
-{
-	uint64_t hash = table_hash_bytes(user) + branch;
-	struct pool_worker *w;
-
-	for (struct table_node *n = table_first(&pool.by_user, hash); n; n = table_next(n, hash)) {
-		w = CONTAINER_OF(n, struct pool_worker, node);
-		if (w->branch == branch && slice_eq(slice_of(w->user), user))
-			return w;
-	}
-	w = mem_new(sizeof(*w));
-	w->user = slice_dup(user);
-	w->branch = branch;
-	list_init(&w->in_marked);
-	list_init(&w->in_resting);
-	list_init(&w->in_state);
-	list_init(&w->waiting);
-	list_init(&w->sent);
-	sync_wish_init(&w->wish);
-	table_insert(&pool.by_user, &w->node, hash);
-	list_push_back(&pool.all, &w->in_all);
-	return w;
-}
-
-static void worker_free(struct pool_worker *w)
-{
-	table_remove(&pool.by_user, &w->node);
-	list_remove(&w->in_all);
-	list_remove(&w->in_marked);
-	list_remove(&w->in_resting);
-	list_remove(&w->in_state);
-	mem_free(w->user);
-	mem_free(w);
-}
-
-struct part *pool_part(struct pool_worker *w, struct job *job)
-{
-	struct part *part =
-		list_empty(&w->waiting) ? NULL : CONTAINER_OF(w->waiting.prev, struct part, in_worker);
-
-	if (part && part->job == job && !part->was_lost)
-		return part;
-	part = part_new(job, w);
-	pool.n_under_way += w->branch == BRANCH_MAILBOX;
-	list_push_back(&w->waiting, &part->in_worker);
-	mark(w);
-	return part;
-}
-
-static void answer_all(struct list *parts, enum job_outcome outcome, const char *status, const char *reason)
-{
-	while (!list_empty(parts))
-		part_answer(list_first(parts, struct part, in_worker), outcome, status, reason);
-}
-
-/* ---- processes ---- */
-
-static void set_idle(struct pool_worker *w, bool idle)
-{
-	list_remove(&w->in_state);
-	if (idle) {
-		w->since_ms = clock_mono_ms();
-		list_push_back(&pool.idle, &w->in_state);
-	}
-}
-
-static void set_busy(struct pool_worker *w, bool busy)
-{
-	if (w->is_busy == busy)
-		return;
-	w->is_busy = busy;
-	pool.n_busy += busy ? 1 : (size_t)-1;
-	if (pool.n_busy == 0)
-		pool.on_idle();
-}
-
-/* The process is gone, or ends because its channel is closed. */
-static void let_go(struct pool_worker *w)
-{
-	set_idle(w, false);
-	list_remove(&w->in_resting);
-	syncer_forget(&w->wish);
-	channel_free(&w->channel);
-	w->state = WORKER_WAITS;
-	w->n_sent_ever = 0;
-	pool.n_running--;
-	mark(w);
-}
-
-static void kill_worker(struct pool_worker *w)
-{
-	if (nursery_kill(pool.nursery, w->number) < 0)
-		log_error("cannot end the delivery process of user %s", w->user);
-}
-
-/* What it was given and has not answered for has an unknown outcome. */
-static void give_up_sent(struct pool_worker *w, const char *reason)
-{
-	list_for_each (node, &w->sent)
-		doubt_add(CONTAINER_OF(node, struct part, in_worker)->job->queue_id, slice_of(w->user));
-	answer_all(&w->sent, JOB_DEFERRED, "4.3.0", reason);
-}
-
-/* It died. What it had goes to its successor, which looks at the mailbox first; what has been lost twice is
- * given up: whoever kills it can do so again. */
-static void worker_lost(struct pool_worker *w)
-{
-	struct list again;
-
-	list_init(&again);
-	list_for_each_safe (node, &w->sent) {
-		struct part *part = CONTAINER_OF(node, struct part, in_worker);
-		if (part->was_lost || !part->job->queue || pool.is_stopping)
-			continue;
-		part_lost(part);
-		list_remove(node);
-		list_push_back(&again, node);
-	}
-	give_up_sent(w, "the user's delivery process ended early, twice");
-	while (!list_empty(&again)) { /* before what came later */
-		struct list *last = again.prev;
-		list_remove(last);
-		list_push_front(&w->waiting, last);
-	}
-	if (w->state == WORKER_STARTS)
-		answer_all(&w->waiting, JOB_DEFERRED, "4.3.0",
-			"the user's delivery process cannot start; see the log");
-	let_go(w);
-	set_busy(w, false);
-}
-
-static bool make_place(void)
-{
-	struct pool_worker *idle = list_first(&pool.idle, struct pool_worker, in_state);
-
-	if (pool.n_running >= pool.max_workers && idle)
-		let_go(idle);
-	return pool.n_running < pool.max_workers;
-}
-
-static const struct channel_hooks worker_hooks;
-
-static int start_process(struct pool_worker *w)
-{
-	int fds[2];
-	int r = channel_pair(fds);
-
-	if (r < 0)
-		return r;
-	r = nursery_worker(pool.nursery, w->branch, slice_of(w->user), fds[1], &w->number);
-	if (r < 0) {
-		(void)close(fds[0]);
-		return r;
-	}
-	w->channel = channel_new(pool.loop, fds[0], ROLE_LOCAL, ROLE_WORKER, 0, &worker_hooks, w);
-	return w->channel ? 0 : -EMFILE;
-}
-
-static void start_worker(struct pool_worker *w)
-{
-	int r;
-
-	list_remove(&w->in_state);
-	if (!make_place()) {
-		list_push_back(&pool.want_place, &w->in_state);
-		return;
-	}
-	r = start_process(w);
-	if (r < 0) {
-		log_error("cannot start a delivery process for user %s: %s", w->user, strerror(-r));
-		if (r == -EPIPE || r == -ECONNRESET)
-			pool.on_broken();
-		answer_all(&w->waiting, JOB_DEFERRED, "4.3.2", "cannot start a delivery process");
-		return;
-	}
-	pool.n_running++;
-	w->state = WORKER_STARTS;
-	w->settings = pool.settings;
-	w->since_ms = clock_mono_ms();
 }
 
 /* ---- settling ---- */
@@ -310,7 +63,7 @@ static void on_rest(uv_timer_t *timer)
 		if (must_rest(w))
 			continue;
 		list_remove(&w->in_resting);
-		mark(w);
+		pool_worker_mark(w);
 	}
 	if (list_empty(&pool.resting))
 		uv_timer_stop(timer);
@@ -351,13 +104,13 @@ static void send_waiting(struct pool_worker *w)
 static void settle_running(struct pool_worker *w)
 {
 	send_waiting(w);
-	set_busy(w, !list_empty(&w->sent));
+	pool_worker_set_busy(w, !list_empty(&w->sent));
 	if (w->is_busy || list_linked(&w->in_resting))
-		set_idle(w, false);
+		pool_worker_set_idle(w, false);
 	else if (pool.idle_ms == 0 || w->is_brief || must_make_room(w) || !list_empty(&pool.want_place))
-		let_go(w);
+		pool_worker_let_go(w);
 	else if (!list_linked(&w->in_state))
-		set_idle(w, true);
+		pool_worker_set_idle(w, true);
 }
 
 static void settle(struct pool_worker *w)
@@ -365,14 +118,14 @@ static void settle(struct pool_worker *w)
 	switch (w->state) {
 	case WORKER_WAITS:
 		if (list_empty(&w->waiting))
-			worker_free(w);
+			pool_worker_free(w);
 		else if (!list_linked(&w->in_state))
-			start_worker(w);
+			pool_worker_start(w);
 		break;
 	case WORKER_STARTS: break;
 	case WORKER_RUNS: settle_running(w); break;
 	case WORKER_STUCK:
-		answer_all(&w->waiting, JOB_DEFERRED, "4.3.0", "the user's delivery process hangs");
+		pool_answer_all(&w->waiting, JOB_DEFERRED, "4.3.0", "the user's delivery process hangs");
 		break;
 	}
 }
@@ -382,7 +135,7 @@ static void serve_waiting(void)
 {
 	while (!list_empty(&pool.want_place) &&
 		(pool.n_running < pool.max_workers || !list_empty(&pool.idle)))
-		start_worker(list_first(&pool.want_place, struct pool_worker, in_state));
+		pool_worker_start(list_first(&pool.want_place, struct pool_worker, in_state));
 }
 
 static void settle_marked(uv_check_t *handle)
@@ -392,7 +145,7 @@ static void settle_marked(uv_check_t *handle)
 		struct pool_worker *w = list_first(&pool.marked, struct pool_worker, in_marked);
 		list_remove(&w->in_marked);
 		if (pool.is_stopping) {
-			set_busy(w, !list_empty(&w->sent));
+			pool_worker_set_busy(w, !list_empty(&w->sent));
 			continue;
 		}
 		serve_waiting();
@@ -423,18 +176,18 @@ static void on_ready(struct channel *ch, const union msg_any *m, int *fd)
 	w->state = WORKER_RUNS;
 	w->is_brief = m->WORKER_READY.is_brief;
 	w->since_ms = clock_mono_ms();
-	mark(w);
+	pool_worker_mark(w);
 	switch ((enum user_outcome)m->WORKER_READY.outcome) {
 	case USER_FOUND: return;
 	case USER_UNKNOWN:
 		(void)snprintf(reason, sizeof(reason), "unknown user: \"%s\"", w->user);
-		answer_all(&w->waiting, JOB_FAILED, "5.1.1", reason);
+		pool_answer_all(&w->waiting, JOB_FAILED, "5.1.1", reason);
 		break;
 	case USER_UNAVAILABLE:
-		answer_all(&w->waiting, JOB_DEFERRED, "4.3.0", "the user database cannot be asked now");
+		pool_answer_all(&w->waiting, JOB_DEFERRED, "4.3.0", "the user database cannot be asked now");
 		break;
 	}
-	let_go(w);
+	pool_worker_let_go(w);
 }
 
 static void on_forward(struct channel *ch, const union msg_any *any, int *fd)
@@ -515,7 +268,7 @@ static void on_drain(struct channel *ch)
 
 	list_for_each (node, &w->sent)
 		part_resume(CONTAINER_OF(node, struct part, in_worker));
-	mark(w);
+	pool_worker_mark(w);
 }
 
 static void on_closed(struct channel *ch, const char *why)
@@ -525,11 +278,11 @@ static void on_closed(struct channel *ch, const char *why)
 	if (w->state != WORKER_STUCK && !pool.is_stopping)
 		log_warning("the delivery process of user %s ended early (%s)", w->user, why);
 	if (strcmp(why, "closed") != 0)
-		kill_worker(w); /* it said what it must not say */
-	worker_lost(w);
+		pool_worker_kill(w); /* it said what it must not say */
+	pool_worker_lost(w);
 }
 
-static const struct channel_hooks worker_hooks = { worker_handlers, on_drain, on_closed };
+const struct channel_hooks pool_worker_hooks = { worker_handlers, on_drain, on_closed };
 
 /* ---- deadlines ---- */
 
@@ -545,19 +298,19 @@ static void look_at(struct pool_worker *w, uint64_t now_ms)
 	w->n_log_lines = 0;
 	if (w->state == WORKER_STARTS && silent_ms > pool.birth_ms) {
 		log_warning("looking up user %s takes too long", w->user);
-		answer_all(&w->waiting, JOB_DEFERRED, "4.3.0", "looking the user up took too long");
+		pool_answer_all(&w->waiting, JOB_DEFERRED, "4.3.0", "looking the user up took too long");
 	} else if (w->state == WORKER_RUNS && w->is_busy && silent_ms > stuck_ms(w)) {
 		log_warning("the delivery process of user %s hangs", w->user);
-		give_up_sent(w, "the user's delivery process hangs");
+		pool_worker_give_up_sent(w, "the user's delivery process hangs");
 	} else if (w->state == WORKER_RUNS && !w->is_busy && silent_ms > pool.idle_ms) {
-		let_go(w);
+		pool_worker_let_go(w);
 		return;
 	} else {
 		return;
 	}
-	kill_worker(w);
+	pool_worker_kill(w);
 	w->state = WORKER_STUCK; /* until its channel closes */
-	mark(w);
+	pool_worker_mark(w);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -598,7 +351,7 @@ void pool_settings(const struct config *c)
 	pool.errand_ms = c->local_command_timeout * 1000;
 	pool.birth_ms = (c->users_timeout + BIRTH_GRACE_S) * 1000;
 	list_for_each (node, &pool.all)
-		mark(CONTAINER_OF(node, struct pool_worker, in_all));
+		pool_worker_mark(CONTAINER_OF(node, struct pool_worker, in_all));
 }
 
 void pool_stop(void)

@@ -76,6 +76,10 @@ struct worker {
 /* The life of a worker, as nursery_start() wants it. */
 int worker_life_main(const struct worker_birth *birth);
 
+/* ---- worker_birth.c ---- */
+/* Everything up to the point where mail may come; an enum user_outcome, or negative errno. */
+MUST_USE int worker_be_born(struct worker *w, const struct worker_birth *birth);
+
 /* ---- batch.c: what is delivered together ---- */
 void batch_init(struct worker *w);
 /* Does what can be done now: takes ready mails, tries the locks, writes. */
