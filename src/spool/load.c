@@ -177,11 +177,11 @@ static bool load_was_told(const struct load *load, enum spool_problem_kind kind,
 }
 
 /* A segment that it refers to is gone though younger than the oldest: records of it may be older than those
- * that were read. */
-static void load_check_references(struct load *load)
+ * that are read. */
+static void load_check_references(struct load *load, const struct checkpoint_reader *r)
 {
-	for (size_t i = 0; i < load->checkpoint.n_references; i++) {
-		uint64_t generation = load->checkpoint.references[i].generation;
+	for (size_t i = 0; i < r->n_references; i++) {
+		uint64_t generation = r->references[i].generation;
 		if (load_find_segment(load, generation) || load_was_freed(load, generation) ||
 			load_was_told(load, SPOOL_PROBLEM_SEGMENT_GONE, generation))
 			continue;
@@ -205,21 +205,23 @@ static uint64_t load_freed_lsn(const struct load *load)
 	return UINT64_MAX;
 }
 
-/* Of another history: segments of the same generation have other nonces, the log does not reach as far, or
- * nothing shows that it is ours while it would hide records. */
-static bool load_is_foreign(const struct load *load, const struct checkpoint_reader *r, uint64_t last_lsn)
+/* 0, or -ESTALE: of another history. Then segments of the same generation have other nonces, or the log does
+ * not reach as far, or nothing shows that it is ours while it would hide records. */
+static int load_judge_history(struct load *load, const struct checkpoint_reader *r, uint64_t last_lsn)
 {
 	size_t n_ours = 0;
 
 	for (size_t i = 0; i < r->n_references; i++) {
 		const struct replay_segment *s = load_find_segment(load, r->references[i].generation);
-		if (!s)
+		if (!s || s->header.nonce == 0) /* not there, or nothing of it can be read */
 			continue;
 		if (s->header.nonce != r->references[i].nonce)
-			return true;
+			return -ESTALE;
 		n_ours++;
 	}
-	return r->head.lsn > last_lsn || (n_ours == 0 && r->head.lsn > load_freed_lsn(load));
+	if (n_ours && r->head.lsn > last_lsn)
+		load_check_references(load, r); /* ours, and the end of the log is lost */
+	return r->head.lsn > last_lsn || (n_ours == 0 && r->head.lsn > load_freed_lsn(load)) ? -ESTALE : 0;
 }
 
 static void load_choose_checkpoint(struct load *load)
@@ -232,16 +234,15 @@ static void load_choose_checkpoint(struct load *load)
 	for (size_t i = 0; r == 0 && i < n && !load->used; i++) {
 		struct checkpoint_reader reader;
 		int result = checkpoint_open(&reader, load->sp->log_fd, numbers[i]);
-		if (result == 0 && load_is_foreign(load, &reader, last_lsn)) {
-			checkpoint_close(&reader);
-			result = -ESTALE;
-		}
+		if (result == 0)
+			result = load_judge_history(load, &reader, last_lsn);
 		if (result == 0) {
 			load->checkpoint = reader;
 			load->used = numbers[i];
 			load->used_bytes = reader.bytes;
 			continue;
 		}
+		checkpoint_close(&reader);
 		load->has_bad = true;
 		load_problem(load,
 			&(struct spool_problem){
@@ -268,7 +269,7 @@ static void load_begin(struct load *load)
 	replay_rewind(&load->replay);
 	recovery_read(&load->recovery, &load->replay);
 	if (load->used)
-		load_check_references(load);
+		load_check_references(load, &load->checkpoint);
 }
 
 static void load_from_log(struct load *load)

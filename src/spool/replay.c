@@ -23,13 +23,14 @@
 /* ---- bytes ---- */
 
 /* Blocks that cannot be read become zeros. */
-static void window_fill(int fd, char *to, size_t n, uint64_t offset)
+static void window_fill(struct replay_segment *s, char *to, size_t n, uint64_t offset)
 {
-	if (file_pread_all(fd, to, n, offset) == 0)
+	if (file_pread_all(s->fd, to, n, offset) == 0)
 		return;
+	s->is_unreadable = true;
 	for (size_t at = 0; at < n; at += FORMAT_BLOCK) {
 		size_t part = MIN((size_t)FORMAT_BLOCK, n - at);
-		if (file_pread_all(fd, to + at, part, offset + at) < 0)
+		if (file_pread_all(s->fd, to + at, part, offset + at) < 0)
 			memset(to + at, 0, part);
 	}
 }
@@ -50,7 +51,7 @@ static const char *replay_peek(struct replay *r, struct replay_segment *s, uint6
 	room = buf_reserve(&r->window, load);
 	if (!room)
 		return NULL;
-	window_fill(s->fd, room, load, offset);
+	window_fill(s, room, load, offset);
 	buf_grew(&r->window, load);
 	r->in_window = s;
 	r->window_at = offset;
@@ -116,14 +117,26 @@ static bool replay_record_at(struct replay *r, struct replay_segment *s, uint64_
 
 /* ---- opening ---- */
 
+/* Errors that say that this file is broken, or is none: the others can be read nevertheless. */
+static bool replay_is_broken(int error)
+{
+	static const int broken[] = { EIO, EUCLEAN, EISDIR, ELOOP, ENXIO };
+
+	for (size_t i = 0; i < ARRAY_LEN(broken); i++)
+		if (error == broken[i])
+			return true;
+	return false;
+}
+
 static int replay_add(struct replay *r, int log_fd, const char *name, uint64_t generation, int open_flags)
 {
 	struct replay_segment s = { .generation = generation };
 	auto_close int fd = openat(log_fd, name, open_flags | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
+	struct stat st = { 0 };
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 ? !replay_is_broken(errno) : fstat(fd, &st) < 0)
 		return -errno;
+	s.is_unreadable = fd < 0;
 	if (r->n_segments == r->cap) {
 		size_t cap = MAX(r->cap * 2, (size_t)16);
 		struct replay_segment *grown = mem_new_array(cap, sizeof(*grown));
@@ -157,11 +170,18 @@ static int replay_read_header(struct replay *r, struct replay_segment *s)
 	s->has_header = outcome == FORMAT_OK && header.generation == s->generation;
 	if (s->has_header)
 		s->header = header;
+	s->is_short = s->has_header && s->file_bytes < header.bytes;
 	return 0;
 }
 
+/* Its file is not what it was, whatever the records in it say. */
+static bool replay_is_harmed(const struct replay_segment *s)
+{
+	return !s->has_header || s->is_short || s->is_unreadable;
+}
+
 /* Whether the segment has a batch. One that was never written has zeros in the place of the first; only when
- * a younger one is in use is it worth looking through all of it. */
+ * a younger one is in use is it worth looking through all of it. One that is harmed may have had any. */
 static int replay_look_for_use(struct replay *r, struct replay_segment *s, bool is_younger_used)
 {
 	static const char zeros[FORMAT_BATCH_HEADER];
@@ -171,10 +191,13 @@ static int replay_look_for_use(struct replay *r, struct replay_segment *s, bool 
 
 	if (at && format_batch_decode(at, &first) == FORMAT_NEWER)
 		return -EPROTONOSUPPORT;
-	if (!is_younger_used && (!at || memcmp(at, zeros, sizeof(zeros)) == 0))
+	if (!replay_is_harmed(s) && !is_younger_used && (!at || memcmp(at, zeros, sizeof(zeros)) == 0))
 		return 0;
-	if (!replay_find_batch(r, s, FORMAT_BLOCK, &offset, &first))
+	if (!replay_find_batch(r, s, FORMAT_BLOCK, &offset, &first)) {
+		s->is_used = replay_is_harmed(s);
+		s->first_at = UINT64_MAX;
 		return 0;
+	}
 	if (!s->has_header)
 		s->header.nonce = first.nonce;
 	s->is_used = true;
@@ -242,6 +265,7 @@ static size_t replay_salvage(
 	uint64_t last = r->last_lsn;
 	size_t n = 0;
 
+	end = MIN(end, s->file_bytes);
 	while (from < end) {
 		struct replay_record record;
 		if (!replay_record_at(r, s, from, end, &record) || record.head.lsn <= last ||
@@ -257,23 +281,31 @@ static size_t replay_salvage(
 	return n;
 }
 
-static void replay_damaged(
-	struct replay *r, struct replay_segment *s, uint64_t from, uint64_t end, uint64_t limit)
+/* What is between from and end cannot be read, and the records up to limit are not there. When nothing of it
+ * can be saved they may have stood in a file that is missing: gone is its generation, 0 when there is none.
+ */
+static void replay_damaged(struct replay *r, struct replay_segment *s, uint64_t from, uint64_t end,
+	uint64_t limit, uint64_t gone)
 {
-	bool is_gone = from == end; /* they stood in the file before s */
 	struct spool_problem problem = {
-		.kind = is_gone ? SPOOL_PROBLEM_SEGMENT_GONE : SPOOL_PROBLEM_CORRUPT,
-		.generation = s->generation - is_gone,
+		.kind = SPOOL_PROBLEM_CORRUPT,
+		.generation = s->generation,
 		.offset = from,
 		.bytes = end - from,
 		.first_lsn = r->last_lsn + 1,
 		.last_lsn = limit,
 	};
 
-	s->is_damaged |= !is_gone;
 	r->is_damaged = true;
 	problem.n_salvaged = replay_salvage(r, s, from, end, limit);
 	r->last_lsn = limit;
+	if (gone && problem.n_salvaged == 0 && !replay_is_harmed(s)) {
+		problem.kind = SPOOL_PROBLEM_SEGMENT_GONE;
+		problem.generation = gone;
+		problem.offset = problem.bytes = 0;
+	} else {
+		s->is_damaged = true;
+	}
 	r->on_problem(r->user, &problem);
 }
 
@@ -309,7 +341,7 @@ static void replay_take_batch(
 	for (uint32_t i = 0; i < b->n_records && is_wanted; i++) {
 		struct replay_record record;
 		if (!replay_record_at(r, s, at, end, &record) || record.head.lsn != b->first_lsn + i) {
-			replay_damaged(r, s, at, end, b->last_lsn);
+			replay_damaged(r, s, at, end, b->last_lsn, 0);
 			break;
 		}
 		at += format_record_bytes(&record.head);
@@ -322,14 +354,29 @@ static void replay_take_batch(
 	r->high_water = MAX(r->high_water, b->high_water);
 }
 
+static const struct replay_segment *replay_next_used(const struct replay *r, const struct replay_segment *s)
+{
+	for (const struct replay_segment *next = s + 1; next < r->segments + r->n_segments; next++)
+		if (next->is_used)
+			return next;
+	return NULL;
+}
+
+/* The generation behind s when no file has it though there are younger ones, else 0. */
+static uint64_t replay_gap_behind(const struct replay *r, const struct replay_segment *s)
+{
+	bool is_last = s + 1 == r->segments + r->n_segments;
+
+	return is_last || s[1].generation == s->generation + 1 ? 0 : s->generation + 1;
+}
+
 /* The number up to which the segment behind s confirms; UNSEALED when none is in use, or its first batch is
  * lost: then nothing says what is void. */
 static uint64_t replay_seal(const struct replay *r, const struct replay_segment *s)
 {
-	for (const struct replay_segment *next = s + 1; next < r->segments + r->n_segments; next++)
-		if (next->is_used)
-			return next->first_at == FORMAT_BLOCK ? next->first.synced_lsn : UNSEALED;
-	return UNSEALED;
+	const struct replay_segment *next = replay_next_used(r, s);
+
+	return next && next->first_at == FORMAT_BLOCK ? next->first.synced_lsn : UNSEALED;
 }
 
 /* Something that was written after the batch at offset says that it was synced. */
@@ -348,16 +395,16 @@ static bool replay_is_confirmed(struct replay *r, struct replay_segment *s, uint
 static bool replay_skip_damage(struct replay *r, struct replay_segment *s, uint64_t *offset, uint64_t seal)
 {
 	struct format_batch next;
-	uint64_t found = s->file_bytes;
+	uint64_t found = MAX(MAX(s->file_bytes, s->header.bytes), *offset + FORMAT_BLOCK);
 	bool is_found;
 
 	if (seal != UNSEALED && r->last_lsn >= seal)
 		return false;
 	is_found = replay_find_batch(r, s, *offset + FORMAT_BLOCK, &found, &next);
 	if (is_found && next.synced_lsn > r->last_lsn)
-		replay_damaged(r, s, *offset, found, next.synced_lsn);
+		replay_damaged(r, s, *offset, found, next.synced_lsn, 0);
 	else if (!is_found && seal != UNSEALED)
-		replay_damaged(r, s, *offset, found, seal);
+		replay_damaged(r, s, *offset, found, seal, replay_gap_behind(r, s));
 	*offset = found;
 	return is_found;
 }
@@ -391,18 +438,36 @@ static bool replay_take_last(
 	return false;
 }
 
+/* Nothing shows that a record is missing, but some may. */
+static void replay_check_file(struct replay *r, struct replay_segment *s)
+{
+	uint64_t from = s->has_header ? s->end : 0, end = MAX(MAX(s->file_bytes, s->header.bytes), from);
+
+	if (s->is_damaged || !replay_is_harmed(s))
+		return;
+	s->is_damaged = r->is_damaged = true;
+	r->on_problem(r->user,
+		&(struct spool_problem){
+			.kind = SPOOL_PROBLEM_CORRUPT,
+			.generation = s->generation,
+			.offset = from,
+			.bytes = end - from,
+			.error = s->is_unreadable ? -EIO : 0,
+		});
+}
+
 static bool replay_is_cancelled(struct replay *r)
 {
 	return r->is_cancelled && atomic_load(r->is_cancelled);
 }
 
-static void replay_segment_run(struct replay *r, struct replay_segment *s)
+static void replay_read_batches(struct replay *r, struct replay_segment *s, uint64_t seal)
 {
-	uint64_t seal = replay_seal(r, s), offset = FORMAT_BLOCK;
+	uint64_t offset = FORMAT_BLOCK;
 	bool goes_on = true;
 
-	if (!s->has_header)
-		replay_damaged(r, s, 0, FORMAT_BLOCK, r->last_lsn);
+	if (!s->has_header && s->header.nonce)
+		replay_damaged(r, s, 0, FORMAT_BLOCK, r->last_lsn, 0);
 	while (goes_on && !replay_is_cancelled(r)) {
 		struct format_batch b;
 		s->end = offset;
@@ -413,7 +478,7 @@ static void replay_segment_run(struct replay *r, struct replay_segment *s)
 		if (seal != UNSEALED && b.first_lsn > seal)
 			return; /* void */
 		if (b.synced_lsn > r->last_lsn)
-			replay_damaged(r, s, offset, offset, b.synced_lsn);
+			replay_damaged(r, s, offset, offset, b.synced_lsn, s->generation - 1);
 		r->last_batch_bytes = 0;
 		if (replay_is_confirmed(r, s, offset, &b, seal)) {
 			replay_take_batch(r, s, offset, &b);
@@ -422,6 +487,18 @@ static void replay_segment_run(struct replay *r, struct replay_segment *s)
 			goes_on = replay_take_last(r, s, &offset, &b);
 		}
 	}
+}
+
+/* When all that it holds is skipped its batches are not looked at. */
+static void replay_segment_run(struct replay *r, struct replay_segment *s)
+{
+	uint64_t seal = replay_seal(r, s);
+
+	if (seal != UNSEALED && seal <= r->skip_lsn)
+		r->last_lsn = MAX(r->last_lsn, seal);
+	else
+		replay_read_batches(r, s, seal);
+	replay_check_file(r, s);
 }
 
 /* What stood before s was freed, or is not looked at. */
@@ -440,16 +517,12 @@ static void replay_from(struct replay *r, size_t i)
 
 	for (; i < r->n_segments && !replay_is_cancelled(r); i++) {
 		struct replay_segment *s = &r->segments[i];
-		uint64_t seal = replay_seal(r, s);
 		if (!s->is_used)
 			continue;
 		if (is_first)
 			replay_start_at(r, s);
 		is_first = false;
-		if (seal != UNSEALED && seal <= r->skip_lsn)
-			r->last_lsn = MAX(r->last_lsn, seal);
-		else
-			replay_segment_run(r, s);
+		replay_segment_run(r, s);
 	}
 }
 
@@ -474,7 +547,9 @@ void replay_survey(struct replay *r)
 void replay_rewind(struct replay *r)
 {
 	if (r->tail)
-		r->tail->file_bytes = r->tail->end;
+		r->tail->file_bytes = MIN(r->tail->file_bytes, r->tail->end);
+	for (size_t i = 0; i < r->n_segments; i++)
+		r->segments[i].is_damaged = false;
 	buf_clear(&r->window);
 	r->in_window = NULL;
 	r->last_lsn = r->bytes_taken = 0;

@@ -344,12 +344,12 @@ void spool_work_done(struct spool *sp);
 
 struct replay_segment {
 	uint64_t generation, file_bytes;
-	struct format_segment header; /* its nonce is taken from a batch when the header is damaged */
+	struct format_segment header; /* damaged: zeros, but for the nonce, which is taken from a batch */
 	bool has_header;
-	bool is_used; /* it has a batch */
-	struct format_batch
-		first; /* when used; at first_at, which is FORMAT_BLOCK unless the first is lost */
-	uint64_t first_at;
+	bool is_short, is_unreadable; /* the file is not as long as it was made; a read of it failed */
+	bool is_used;		      /* it has a batch, or had one, as far as can be seen */
+	struct format_batch first;    /* when used */
+	uint64_t first_at; /* its place: FORMAT_BLOCK unless the first is lost; UINT64_MAX: all are */
 	bool is_damaged;
 	uint64_t end; /* behind its last valid batch */
 	int fd;
