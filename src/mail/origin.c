@@ -25,7 +25,11 @@ void origin_append(const struct origin *o, struct buf *out)
 	switch (o->kind) {
 	case ORIGIN_ALIAS:
 	case ORIGIN_LIST: buf_printf(out, ":%zu:%" PRIu32, o->item, o->check); break;
-	case ORIGIN_FORWARD: buf_printf(out, ":%.*s:%" PRIu32, SLICE_ARG(o->extension), o->check); break;
+	case ORIGIN_FORWARD:
+		buf_append_byte(out, ':');
+		buf_append(out, o->extension);
+		buf_printf(out, ":%" PRIu32, o->check);
+		break;
 	case ORIGIN_MAILBOX_COMMAND: break;
 	}
 }
