@@ -4,19 +4,14 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "ipc/role.h"
 #include "local/local.h"
 #include "mail/queue_id.h"
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #define WAIT_MS 20000
-#define ROLE_ARGV0 "postriderd: local"
 
 /* ---- what the role says ---- */
 
@@ -139,12 +134,6 @@ struct buf rig_read(struct rig *rig, const char *path)
 	return out;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 /* ---- life ---- */
 
 void rig_init(struct rig *rig, size_t n_users, uid_t first_uid, bool is_sandbox, const char *more_settings)
@@ -181,7 +170,7 @@ void rig_deinit(struct rig *rig)
 {
 	if (rig->pid)
 		rig_kill(rig);
-	assert_int_equal(nftw(rig->dir, remove_one, 20, FTW_DEPTH | FTW_PHYS), 0);
+	role_process_remove(rig->dir);
 	mem_free(rig->answers);
 	mem_free(rig->questions);
 }
@@ -189,37 +178,19 @@ void rig_deinit(struct rig *rig)
 static int make_config(struct rig *rig)
 {
 	auto_buf struct buf text = BUF_INIT(10000);
-	int fd = memfd_create("config", MFD_CLOEXEC);
 
 	buf_printf(&text,
 		"[main]\nhost_name = host.example\norigin = example\n[users]\nfile = %s/etc/users\n"
 		"[local]\nmail_dir = %s/mail\n%s",
 		rig->dir, rig->dir, rig->settings);
-	assert_true(fd >= 0);
-	assert_int_equal(file_write_all(fd, buf_slice(&text)), 0);
-	return fd;
+	return role_process_config(buf_slice(&text));
 }
 
-static _Noreturn void be_local(struct rig *rig, int control, int config)
-{
-	char sandbox[200], name[] = ROLE_ARGV0;
-	char *argv[] = { name, sandbox, NULL };
-
-	(void)snprintf(sandbox, sizeof(sandbox), "--sandbox=%s", rig->is_sandbox ? rig->dir : "");
-	control = fcntl(control, F_DUPFD, 10);
-	config = fcntl(config, F_DUPFD, 10);
-	if (dup2(control, ROLE_FD_CONTROL) < 0 || dup2(config, ROLE_FD_CONFIG) < 0)
-		_exit(99);
-	for (int fd = ROLE_FD_CONFIG + 1; fd < 100; fd++)
-		(void)close(fd);
-	(void)execv(
-		"/proc/self/exe", argv); /* as the supervisor does: nothing of the test is in its memory */
-	_exit(99);
-}
+static const struct role_program program = { .name = "postriderd: local", .main = local_main };
 
 int rig_main(int argc, char **argv)
 {
-	return argc == 2 && strcmp(argv[0], ROLE_ARGV0) == 0 ? local_main(argc, argv) : -1;
+	return role_process_main(&program, argc, argv);
 }
 
 void rig_start(struct rig *rig)
@@ -228,11 +199,7 @@ void rig_start(struct rig *rig)
 
 	assert_int_equal(channel_pair(control), 0);
 	assert_int_equal(channel_pair(queue), 0);
-	(void)fflush(NULL);
-	rig->pid = fork();
-	assert_true(rig->pid >= 0);
-	if (rig->pid == 0)
-		be_local(rig, control[1], config);
+	rig->pid = role_process_start(&program, rig->is_sandbox ? rig->dir : "", control[1], config);
 	(void)close(control[1]);
 	(void)close(config);
 	rig->control = channel_new(rig->loop, control[0], ROLE_SUPERVISOR, ROLE_LOCAL, 0, &hooks, rig);
@@ -249,36 +216,21 @@ void rig_reload(struct rig *rig, const char *more_settings)
 	channel_send_fd(rig->control, MSG_CONFIG, &(struct msg_CONFIG){ .generation = 2 }, make_config(rig));
 }
 
-static void on_turn_end(uv_timer_t *timer)
-{
-	(void)timer;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-	mem_free(handle);
-}
-
 void rig_turn(struct rig *rig)
 {
-	uv_timer_t *timer = mem_new(sizeof(*timer));
-
-	assert_int_equal(uv_timer_init(rig->loop, timer), 0);
-	assert_int_equal(uv_timer_start(timer, on_turn_end, 20, 0), 0);
-	(void)uv_run(rig->loop, UV_RUN_ONCE);
-	uv_close((uv_handle_t *)timer, on_timer_closed);
+	role_process_turn(rig->loop);
 }
 
 static int reap(struct rig *rig)
 {
-	int status = 0;
+	int status;
 
 	channel_free(&rig->control);
 	channel_free(&rig->queue);
-	assert_int_equal(waitpid(rig->pid, &status, 0), rig->pid);
+	status = role_process_wait(rig->pid);
 	rig->pid = 0;
 	rig_turn(rig);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+	return status;
 }
 
 void rig_kill(struct rig *rig)

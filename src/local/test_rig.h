@@ -5,9 +5,7 @@
  * Layer: tests of local.
  */
 #pragma once
-#include "ipc/channel.h"
-#include "support/test.h"
-#include <sys/types.h>
+#include "support/role_process.h"
 
 struct rig_answer {
 	uint64_t job;

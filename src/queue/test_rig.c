@@ -4,18 +4,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "ipc/role.h"
 #include "queue/queue.h"
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
-#define ROLE_ARGV0 "postriderd: queue"
 #define MAX_EVENTS 5000
 #define CONTENT_MAX (16 << 20)
 
@@ -286,17 +281,11 @@ void rig_init(struct rig *rig, const char *lines)
 		assert_int_equal(mkdir(rig_path(rig, places[i]), 0700), 0);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 void rig_deinit(struct rig *rig)
 {
 	if (rig->pid)
 		rig_kill(rig);
-	assert_int_equal(nftw(rig->dir, remove_one, 20, FTW_DEPTH | FTW_PHYS), 0);
+	role_process_remove(rig->dir);
 	for (size_t i = 0; i < rig->n_jobs; i++)
 		buf_free(&rig->jobs[i].content);
 	mem_free(rig->questions);
@@ -308,37 +297,19 @@ void rig_deinit(struct rig *rig)
 static int make_config(struct rig *rig)
 {
 	auto_buf struct buf text = BUF_INIT(10000);
-	int fd = memfd_create("config", MFD_CLOEXEC);
 
 	buf_printf(&text,
 		"[main]\nhost_name = here.example\norigin = here.example\n"
 		"[queue]\nsegment_size = 256k\nreserve = 0\n%s",
 		rig->settings);
-	assert_true(fd >= 0);
-	assert_int_equal(file_write_all(fd, buf_slice(&text)), 0);
-	return fd;
+	return role_process_config(buf_slice(&text));
 }
 
-static _Noreturn void be_queue(struct rig *rig, int control, int config)
-{
-	char sandbox[100], name[] = ROLE_ARGV0;
-	char *argv[] = { name, sandbox, NULL };
-
-	(void)snprintf(sandbox, sizeof(sandbox), "--sandbox=%s", rig->dir);
-	control = fcntl(control, F_DUPFD, 10);
-	config = fcntl(config, F_DUPFD, 10);
-	if (dup2(control, ROLE_FD_CONTROL) < 0 || dup2(config, ROLE_FD_CONFIG) < 0)
-		_exit(99);
-	for (int fd = ROLE_FD_CONFIG + 1; fd < 100; fd++)
-		(void)close(fd);
-	(void)execv(
-		"/proc/self/exe", argv); /* as the supervisor does: nothing of the test is in its memory */
-	_exit(99);
-}
+static const struct role_program program = { .name = "postriderd: queue", .main = queue_main };
 
 int rig_main(int argc, char **argv)
 {
-	return argc == 2 && strcmp(argv[0], ROLE_ARGV0) == 0 ? queue_main(argc, argv) : -1;
+	return role_process_main(&program, argc, argv);
 }
 
 static void give_listener(struct rig *rig)
@@ -376,11 +347,7 @@ void rig_start_alone(struct rig *rig)
 	int config = make_config(rig), control[2];
 
 	assert_int_equal(channel_pair(control), 0);
-	(void)fflush(NULL);
-	rig->pid = fork();
-	assert_true(rig->pid >= 0);
-	if (rig->pid == 0)
-		be_queue(rig, control[1], config);
+	rig->pid = role_process_start(&program, rig->dir, control[1], config);
 	(void)close(control[1]);
 	(void)close(config);
 	rig->is_ready = rig->is_gone = false;
@@ -410,15 +377,15 @@ void rig_reload(struct rig *rig, const char *lines)
 
 static int reap(struct rig *rig)
 {
-	int status = 0;
+	int status;
 
 	channel_free(&rig->control);
 	for (size_t i = 0; i < ROLE_COUNT; i++)
 		channel_free(&rig->peers[i]);
-	assert_int_equal(waitpid(rig->pid, &status, 0), rig->pid);
+	status = role_process_wait(rig->pid);
 	rig->pid = 0;
 	rig_turn(rig);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+	return status;
 }
 
 void rig_kill(struct rig *rig)
@@ -441,24 +408,9 @@ uint64_t rig_now(void)
 	return clock_mono_ms();
 }
 
-static void on_turn_end(uv_timer_t *timer)
-{
-	(void)timer;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-	mem_free(handle);
-}
-
 void rig_turn(struct rig *rig)
 {
-	uv_timer_t *timer = mem_new(sizeof(*timer));
-
-	assert_int_equal(uv_timer_init(rig->loop, timer), 0);
-	assert_int_equal(uv_timer_start(timer, on_turn_end, 20, 0), 0);
-	(void)uv_run(rig->loop, UV_RUN_ONCE);
-	uv_close((uv_handle_t *)timer, on_timer_closed);
+	role_process_turn(rig->loop);
 }
 
 void rig_pause(struct rig *rig, unsigned ms)

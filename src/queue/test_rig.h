@@ -7,9 +7,7 @@
  * is_manual gives the answers itself. Layer: tests of queue.
  */
 #pragma once
-#include "ipc/channel.h"
-#include "support/test.h"
-#include <sys/types.h>
+#include "support/role_process.h"
 
 #define RIG_LEAVES 4
 #define RIG_RCPTS 8
