@@ -51,6 +51,13 @@ static void ask(struct alias_table *t, struct slice key)
 	(void)!alias_table_find_item(t, &origin, &kind, &text);
 }
 
+static bool look_up_again(struct slice key, const struct alias_value *value, void *user)
+{
+	(void)value;
+	ask(user, key); /* of several records with one key the first is found */
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_free char *bytes = slice_dup((struct slice){ (const char *)data, size });
@@ -72,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask(t, SLICE("postmaster"));
 		for (size_t i = 0; i + 1 < size && i < 64; i++)
 			ask(t, slice_first((struct slice){ bytes + size - i - 1, i + 1 }, 1 + i % 7));
+		alias_table_each(t, look_up_again, t);
 	}
 	alias_table_free(&t);
 	CHECK(unlink(table) == 0);

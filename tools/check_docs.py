@@ -28,7 +28,7 @@ SETTING = re.compile(rf"^SETTING\((\w+),\s*(\w+),\s*(\w+),\s*{STRING},\s*(\d+),\
                      re.M)
 TYPES = {"STRING": "text", "LIST": "list", "BOOL": "yes | no", "INT": "number", "SIZE": "size", "TIME": "time"}
 OURS = {"mail", "mailx", "mailq", "newaliases", "sendmail", "postrider", "postriderd", "postrider-drop", "postrider-queue", "postqueue",
-        "postsuper", "aliases",
+        "postsuper", "postalias", "praliases", "aliases",
         "forward", "postrider.conf"}
 
 

@@ -27,8 +27,10 @@ static const struct place {
 	{ "/usr/lib/sendmail", PATH_LIBEXEC "/bin/sendmail", "/usr/lib/sendmail" ASIDE, false },
 	{ "/usr/bin/mailq", PATH_LIBEXEC "/bin/mailq", "/usr/bin/mailq" ASIDE, false },
 	{ "/usr/bin/newaliases", PATH_LIBEXEC "/bin/newaliases", "/usr/bin/newaliases" ASIDE, false },
+	{ "/usr/sbin/postalias", PATH_LIBEXEC "/bin/postalias", "/usr/sbin/postalias" ASIDE, false },
 	{ "/usr/sbin/postqueue", PATH_LIBEXEC "/bin/postqueue", "/usr/sbin/postqueue" ASIDE, false },
 	{ "/usr/sbin/postsuper", PATH_LIBEXEC "/bin/postsuper", "/usr/sbin/postsuper" ASIDE, false },
+	{ "/usr/sbin/praliases", PATH_LIBEXEC "/bin/praliases", "/usr/sbin/praliases" ASIDE, false },
 	{ "/usr/bin/mailx", MAILX, "/usr/bin/mailx" ASIDE, true },
 	{ "/usr/bin/mail", MAIL, "/usr/bin/mail" ASIDE, true },
 };

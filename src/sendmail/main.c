@@ -199,6 +199,17 @@ static bool is_called(const char *name)
 	return strcmp(complaints.called_as, name) == 0;
 }
 
+/* Names with options of their own. */
+static const struct {
+	const char *name;
+	int (*run)(const struct config *config, int argc, char **argv);
+} other_names[] = {
+	{ "postqueue", postqueue_run },
+	{ "postsuper", postsuper_run },
+	{ "postalias", postalias_run },
+	{ "praliases", praliases_run },
+};
+
 int main(int argc, char **argv)
 {
 	struct sendmail_options o;
@@ -215,12 +226,13 @@ int main(int argc, char **argv)
 	tzset();
 	if (!paths_init_from_environment(&paths))
 		return EX_CONFIG;
-	if (is_called("postqueue") || is_called("postsuper")) {
+	for (size_t i = 0; i < ARRAY_LEN(other_names); i++) {
+		if (!is_called(other_names[i].name))
+			continue;
 		config = config_load_or_default(&paths);
-		status = is_called("postqueue") ? postqueue_run(config, argc, argv)
-						: postsuper_run(config, argc, argv);
+		status = other_names[i].run(config, argc, argv);
 		config_free(&config);
-		return status;
+		return fflush(stdout) == 0 ? status : EX_IOERR;
 	}
 	if (!options_parse(argv[0], argc, argv, &o, complaint)) {
 		program_complain("%s", complaint);

@@ -38,3 +38,6 @@ int exim_run(const struct config *config, const struct sendmail_options *o);
 int settings_run(const struct config *config, const struct sendmail_options *o);
 int postqueue_run(const struct config *config, int argc, char **argv);
 int postsuper_run(const struct config *config, int argc, char **argv);
+/* alias_names.c; the exit statuses are those of Postfix and Sendmail. */
+int postalias_run(const struct config *config, int argc, char **argv);
+int praliases_run(const struct config *config, int argc, char **argv);

@@ -30,6 +30,14 @@ bool alias_files_places(const struct config *config, size_t number, struct alias
 		(number == 0 || name_fallback(config, out));
 }
 
+bool alias_files_place_named(const struct config *config, const char *file, struct alias_places *out)
+{
+	for (size_t i = 0; alias_files_places(config, i, out); i++)
+		if (strcmp(out->source, file) == 0)
+			return true;
+	return alias_places_init(out, file, NULL);
+}
+
 bool alias_files_init(struct alias_files *f, const struct config *config)
 {
 	struct slice list = slice_of(config->aliases_file), word;

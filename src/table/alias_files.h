@@ -14,6 +14,9 @@
 /* Where the file with that number lies, counted from 0. False: there are not so many, or a name is too long.
  */
 MUST_USE bool alias_files_places(const struct config *config, size_t number, struct alias_places *out);
+/* The same for a file by its name, which need not be one of them: then its table is nowhere but beside it. */
+MUST_USE bool alias_files_place_named(
+	const struct config *config, const char *file, struct alias_places *out);
 
 struct alias_files {
 	struct alias_table *tables[LIMIT_ALIAS_FILES];

@@ -49,7 +49,7 @@ static bool find_files(
 
 	*tables = (struct alias_files){ .n = 0 };
 	if (request->file) {
-		if (!alias_places_init(places, request->file, NULL)) /* the live tables alone lie elsewhere */
+		if (!alias_files_place_named(request->config, request->file, places))
 			return false;
 		made->n = 1;
 	} else {

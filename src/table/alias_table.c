@@ -369,11 +369,25 @@ const struct alias_places *alias_table_places(const struct alias_table *t)
 
 /* ---- questions ---- */
 
+/* A record's value: the line's number, then the text. */
+static bool value_decode(const struct alias_table *t, struct slice value, struct alias_value *out)
+{
+	uint32_t line = 0;
+
+	if (value.len < ALIAS_LINE_BYTES)
+		return false;
+	for (size_t i = ALIAS_LINE_BYTES; i-- > 0;)
+		line = line << 8 | (unsigned char)value.at[i];
+	*out = (struct alias_value){
+		.text = slice_from(value, ALIAS_LINE_BYTES), .line = line, .file = t->places.source
+	};
+	return true;
+}
+
 enum alias_status alias_table_find(struct alias_table *t, struct slice key, struct alias_value *value_out)
 {
 	struct cdb *cdb = &t->used.cdb;
 	struct slice value;
-	uint32_t line = 0;
 	int r;
 
 	if (!t->used.all.len)
@@ -384,12 +398,22 @@ enum alias_status alias_table_find(struct alias_table *t, struct slice key, stru
 	if (r == 0)
 		return ALIAS_NONE;
 	value = r > 0 ? cdb_bytes(cdb, cdb_datalen(cdb), cdb_datapos(cdb)) : SLICE_EMPTY;
-	if (value.len < ALIAS_LINE_BYTES)
-		return ALIAS_BROKEN;
-	for (size_t i = ALIAS_LINE_BYTES; i-- > 0;)
-		line = line << 8 | (unsigned char)value.at[i];
-	*value_out = (struct alias_value){
-		.text = slice_from(value, ALIAS_LINE_BYTES), .line = line, .file = t->places.source
-	};
-	return ALIAS_FOUND;
+	return value_decode(t, value, value_out) ? ALIAS_FOUND : ALIAS_BROKEN;
+}
+
+void alias_table_each(struct alias_table *t, alias_entry_visit visit, void *user)
+{
+	struct cdb *cdb = &t->used.cdb;
+	struct alias_value value;
+	unsigned position;
+	bool goes_on = t->used.all.len > 0;
+
+	if (goes_on)
+		cdb_seqinit(&position, cdb);
+	while (goes_on && cdb_seqnext(&position, cdb) > 0) {
+		struct slice key = cdb_bytes(cdb, cdb_keylen(cdb), cdb_keypos(cdb));
+		struct slice bytes = cdb_bytes(cdb, cdb_datalen(cdb), cdb_datapos(cdb));
+		if (!slice_eq(key, ALIAS_META_KEY) && value_decode(t, bytes, &value))
+			goes_on = visit(key, &value, user);
+	}
 }

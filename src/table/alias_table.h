@@ -95,6 +95,10 @@ const struct alias_places *alias_table_places(const struct alias_table *t);
 MUST_USE enum alias_status alias_table_find(
 	struct alias_table *t, struct slice key, struct alias_value *value_out);
 
+/* Each entry in the order of the source, until visit() says false. value as alias_table_find() gives it. */
+typedef bool (*alias_entry_visit)(struct slice key, const struct alias_value *value, void *user);
+void alias_table_each(struct alias_table *t, alias_entry_visit visit, void *user);
+
 /* The item of an alias that origin (ORIGIN_ALIAS or ORIGIN_LIST) refers to: its kind and its text (appended
  * to *text_out). ALIAS_NONE: not there any more. */
 MUST_USE enum alias_status alias_table_find_item(

@@ -391,10 +391,48 @@ static void references(void **state)
 	alias_table_free(&t);
 }
 
+/* "KEY:LINE:VALUE " until there are as many as wanted. */
+struct collecting {
+	struct buf got;
+	size_t wanted;
+};
+
+static bool collect(struct slice key, const struct alias_value *value, void *user)
+{
+	struct collecting *c = user;
+
+	buf_printf(
+		&c->got, "%.*s:%zu:%.*s ", SLICE_ARG(key), value->line, SLICE_ARG(slice_trim(value->text)));
+	return --c->wanted > 0;
+}
+
+static void each_in_the_order_of_the_source(void **state)
+{
+	static const struct {
+		size_t wanted;
+		const char *want;
+	} rows[] = { { 9, "z:1:a b:2:c a:4:d " }, { 2, "z:1:a b:2:c " } };
+
+	(void)state;
+	install("z: a\nb: c\nz: no\na: d\n");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct collecting c = { .got = BUF_INIT(4096), .wanted = rows[i].wanted };
+		struct alias_table *t = alias_table_new(&places);
+		alias_table_each(t, collect, &c); /* nothing is in use yet */
+		assert_int_equal(c.got.len, 0);
+		assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_READY);
+		alias_table_each(t, collect, &c);
+		assert_slice_equal(buf_slice(&c.got), slice_of(rows[i].want));
+		alias_table_free(&t);
+		buf_free(&c.got);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_and_follows_replacement, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_in_the_order_of_the_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(foreign_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage_is_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(changed_in_place, setup, teardown),

@@ -292,6 +292,7 @@ class Sandbox(MailSystem):
                 "postrider-drop": "src/sendmail/postrider-drop", "sendmail": "src/sendmail/sendmail",
                 "mailq": "src/sendmail/sendmail", "newaliases": "src/sendmail/sendmail",
                 "postqueue": "src/sendmail/sendmail", "postsuper": "src/sendmail/sendmail",
+                "postalias": "src/sendmail/sendmail", "praliases": "src/sendmail/sendmail",
                 "mail": "src/mailx/mail", "mailx": "src/mailx/mail"}
     is_host = False
 

@@ -138,6 +138,44 @@ def test_usage(files):
         assert system.postrider("aliases", *words, check=False).returncode == 64
 
 
+# ---- by Postfix's and Sendmail's names
+
+
+@pytest.mark.parametrize("words, status, out", [
+    (["postalias", "-q", "Staff"], 0, "payam, user1\n"),
+    (["postalias", "-q", "other"], 0, "user2\n"),
+    (["postalias", "-q", "nothing"], 1, ""),
+    (["postalias", "-q", "other", "hash:{etc}/aliases"], 1, ""),
+    (["postalias", "-q", "other", "{etc}/aliases", "cdb:{etc}/two"], 0, "user2\n"),
+    (["postalias", "-s", "{etc}/two"], 0, "staff:\tuser2\nother:\tuser2\n"),
+    (["postalias", "-s"], 0, "postmaster:\troot\nroot:\tpayam\nstaff:\tpayam, user1\nstaff:\tuser2\nother:\tuser2\n"),
+    (["postalias", "-f", "-q", "-"], 0, "staff:\tpayam, user1\nROOT:\tpayam\n"),
+    (["praliases"], 0, "postmaster:root\nroot:payam\nstaff:payam, user1\nstaff:user2\nother:user2\n"),
+    (["praliases", "-f", "{etc}/two"], 0, "staff:user2\nother:user2\n"),
+    (["praliases", "Root", "nothing"], 0, "Root:payam\nnothing: No such key\n"),
+    (["postalias", "{etc}/three"], 0, ""),
+    (["postalias", "{etc}/aliases"], 0, ""),
+    (["postalias", "/nonexistent/file"], 1, ""),
+    (["postalias", "-q", "x", "/nonexistent/file"], 1, ""),
+    (["postalias", "-q", "x", "ldap:people"], 1, ""),
+    (["postalias", "-d", "x", "{etc}/two"], 1, ""),
+    (["postalias"], 1, ""),
+    (["postalias", "-q", "a", "-s"], 1, ""),
+    (["praliases", "-f", "/nonexistent/file"], 66, ""),
+    (["praliases", "-x"], 64, ""),
+])
+def test_postalias_and_praliases(files, words, status, out):
+    system = files(GOOD + "staff: payam,\n   # c\n\tuser1\n", "staff: user2\nother: user2\n")
+    system.newaliases()
+    (system.etc / "three").write_text("x: payam\n")
+    done = system.run("root", [w.format(etc=system.etc) for w in words], stdin="staff\nnothing\nROOT\n", check=False)
+    assert (done.returncode, done.stdout) == (status, out)
+    is_silent = status == 0 or words[1:] in (["-q", "nothing"], ["-q", "other", "hash:{etc}/aliases"])
+    assert (done.stderr == "") == is_silent, done.stderr
+    if words[1:] == ["{etc}/three"]:
+        assert (system.etc / "three.db").exists()
+
+
 # ---- in a running system
 
 

@@ -8,7 +8,8 @@ from support.system import HOST_NAME
 
 ROLE_USERS = ["postrider", "postsmtpd", "postlook", "postsmtp", "postlog"]
 LINKS = {"/usr/sbin/sendmail": "sendmail", "/usr/lib/sendmail": "sendmail", "/usr/bin/mailq": "mailq",
-         "/usr/bin/newaliases": "newaliases", "/usr/sbin/postqueue": "postqueue", "/usr/sbin/postsuper": "postsuper"}
+         "/usr/bin/newaliases": "newaliases", "/usr/sbin/postqueue": "postqueue", "/usr/sbin/postsuper": "postsuper",
+         "/usr/sbin/postalias": "postalias", "/usr/sbin/praliases": "praliases"}
 PACKAGE = """
 Package: fakemta
 Status: install ok installed
