@@ -220,3 +220,16 @@ int file_make_dirs(const char *path, mode_t mode)
 	}
 	return 0;
 }
+
+int file_hold_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR); /* the lowest number that is free; it stays open over exec */
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	(void)close(fd); /* one more than needed */
+	return 0;
+}

@@ -35,5 +35,8 @@ MUST_USE int file_unlink(int dirfd, const char *name);
 MUST_USE int file_replace(int dirfd, const char *name, mode_t mode, struct slice content);
 /* Opens a directory below dirfd (".": itself) for readdir(); the caller's to closedir(). */
 MUST_USE int file_list(int dirfd, const char *name, DIR **dir_out);
+/* For a program's start: 0, 1 and 2 that its caller closed become /dev/null, or its own files would be there.
+ */
+MUST_USE int file_hold_standard(void);
 /* Creates each missing part of path with mode. */
 MUST_USE int file_make_dirs(const char *path, mode_t mode);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static char scratch[] = "/tmp/postrider-test-XXXXXX";
 static int dir = -1;
@@ -152,6 +153,33 @@ static void links_and_makes_dirs(void **state)
 	assert_int_equal(file_make_dirs("", 0700), -ENAMETOOLONG);
 }
 
+/* Each set of the three that a caller may have closed. */
+static void holds_standard_descriptors(void **state)
+{
+	(void)state;
+	for (int closed = 0; closed < 8; closed++) {
+		int status;
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			struct stat st, null;
+			int fd;
+			for (int i = 0; i < 3; i++)
+				if (closed & 1 << i)
+					(void)close(i);
+			if (file_hold_standard() < 0 || stat("/dev/null", &null) < 0)
+				_exit(1);
+			for (int i = 0; i < 3; i++)
+				if (fstat(i, &st) < 0 || ((closed & 1 << i) && st.st_rdev != null.st_rdev))
+					_exit(2);
+			fd = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			_exit(fd > 2 ? 0 : 3);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void sums_like_everyone(void **state)
 {
 	static const struct {
@@ -250,6 +278,7 @@ int main(void)
 		cmocka_unit_test(replaces_whole),
 		cmocka_unit_test(links_and_makes_dirs),
 		cmocka_unit_test(lists),
+		cmocka_unit_test(holds_standard_descriptors),
 		cmocka_unit_test(sums_like_everyone),
 		cmocka_unit_test(logs_safely),
 		cmocka_unit_test(logs_controls_at_full_length),

@@ -5,6 +5,7 @@
  * Holds no privilege and needs none: the daemon learns the real uid from the kernel. Works with an empty
  * environment, closed descriptors, any umask and no_new_privs.
  */
+#include "base/file.h"
 #include "base/log.h"
 #include "base/userdb.h"
 #include "mail/header.h"
@@ -113,20 +114,6 @@ const char *program_login(const struct config *config)
 	return user.name;
 }
 
-/* A program started with 0, 1 or 2 closed must not find its files there. */
-static bool hold_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return false;
-	(void)close(fd); /* one more than needed */
-	return true;
-}
-
 static int daemon_run(const struct config *config, bool background)
 {
 	char path[PATH_MAX], sandbox[PATH_MAX + 16];
@@ -218,7 +205,7 @@ int main(int argc, char **argv)
 	char complaint[256];
 	int status;
 
-	if (!hold_standard_descriptors() || argc < 1)
+	if (file_hold_standard() < 0 || argc < 1)
 		return EX_OSERR;
 	complaints.called_as = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	(void)signal(SIGPIPE, SIG_IGN);

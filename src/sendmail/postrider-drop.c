@@ -29,19 +29,6 @@ static int fail(int status, const char *what, int error)
 	return status;
 }
 
-/* 0, 1, 2 closed by the caller must not become our file. */
-static bool hold_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		(void)close(fd); /* one more than needed */
-	return fd >= 0;
-}
-
 /* A limit that the user set for other files is not meant for mail; above the hard one nobody gets. */
 static void raise_file_size(void)
 {
@@ -148,7 +135,7 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN); /* a half-written file helps nobody */
 	umask(022);
-	if (!hold_standard_descriptors() || !paths_init_from_environment(&paths))
+	if (file_hold_standard() < 0 || !paths_init_from_environment(&paths))
 		return EX_OSERR;
 	r = read_chunk(&first);
 	if (r < 0)
