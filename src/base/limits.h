@@ -29,9 +29,8 @@
 #define LIMIT_FORWARD_FILE (64 * 1024) /* a user's ~/.forward */
 #define LIMIT_EXPANSION 100000	       /* leaves of one recipient's expansion */
 #define LIMIT_RECIPIENTS 400000	       /* of one mail, with all that expansions added */
-#define LIMIT_ALIAS_FILES 16  /* aliases files that are asked one after the other for every local recipient  \
-			       */
-#define LIMIT_ALIAS_DEPTH 100 /* aliases that lead to aliases */
-#define LIMIT_HEADER (256 * 1024) /* header section that is looked into (Received count, sendmail -t) */
-#define LIMIT_REASON 1000	  /* octets of a remote reply or reason that is kept with a recipient */
-#define LIMIT_TRAIL 50		  /* forwarding steps before a loop is declared */
+#define LIMIT_ALIAS_FILES 16	       /* aliases files, asked one after the other for each local recipient */
+#define LIMIT_ALIAS_DEPTH 100	       /* aliases that lead to aliases */
+#define LIMIT_HEADER (256 * 1024)      /* header section that is looked into (Received count, sendmail -t) */
+#define LIMIT_REASON 1000	       /* octets of a remote reply or reason that is kept with a recipient */
+#define LIMIT_TRAIL 50		       /* forwarding steps before a loop is declared */

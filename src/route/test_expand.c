@@ -190,7 +190,8 @@ static void chains_and_lists(void **state)
 			"fail:nosuch<nosuch@here.test> (5.1.1 unknown user: \"nosuch\")" },
 		{ "l: \"bad, user1\n", "l", 0, "", "user:user1<user1@here.test>" }, /* the rest is used */
 		{ "l: a b c\n", "l", 0, "",
-			"DEFER 4.3.5 the alias \"l\" (aliases line 1) has no usable recipient; run newaliases" },
+			"DEFER 4.3.5 the alias \"l\" (aliases line 1) has no usable recipient; run "
+			"newaliases" },
 	};
 	(void)state;
 	check_rows(rows, ARRAY_LEN(rows), "");
