@@ -41,6 +41,25 @@ static void append_line(struct buf *out, const char *word, struct slice value)
 	buf_append_byte(out, '\n');
 }
 
+/* The lines about the client, in their order; both directions walk over them. */
+static const struct client_line {
+	const char *word;
+	size_t offset;
+} client_lines[] = {
+	{ "protocol ", offsetof(struct trace_client, protocol) },
+	{ "client ", offsetof(struct trace_client, address) },
+	{ "name ", offsetof(struct trace_client, name) },
+	{ "interface ", offsetof(struct trace_client, interface) },
+};
+
+static struct slice client_word(const struct trace_client *c, const struct client_line *line)
+{
+	struct slice word;
+
+	memcpy(&word, (const char *)c + line->offset, sizeof(word));
+	return word;
+}
+
 void drop_encode_begin(struct drop_encoder *e, const struct drop_envelope *envelope, struct buf *out)
 {
 	size_t from = out->len;
@@ -56,6 +75,11 @@ void drop_encode_begin(struct drop_encoder *e, const struct drop_envelope *envel
 		append_line(out, "body ", slice_of(body_type_name(envelope->body)));
 	if (envelope->smtputf8)
 		append_line(out, "smtputf8", SLICE_EMPTY);
+	for (size_t i = 0; i < ARRAY_LEN(client_lines); i++) {
+		struct slice word = client_word(&envelope->client, &client_lines[i]);
+		if (word.len)
+			append_line(out, client_lines[i].word, word);
+	}
 	count_appended(e, out, from);
 }
 
@@ -154,6 +178,21 @@ static bool address_is_valid(struct slice text, bool may_be_null)
 	return text.len <= LIMIT_ADDRESS && address_parse(text, flags, &address) == ADDRESS_OK;
 }
 
+static bool parse_client(struct slice *rest, struct trace_client *c)
+{
+	struct slice word;
+
+	for (size_t i = 0; i < ARRAY_LEN(client_lines); i++) {
+		if (!take_line(rest, client_lines[i].word, &word))
+			continue;
+		if (word.len == 0 || word.len > LIMIT_DOMAIN || text_has_control(word) ||
+			slice_find(word, ' ') < word.len)
+			return false;
+		memcpy((char *)c + client_lines[i].offset, &word, sizeof(word));
+	}
+	return true;
+}
+
 static enum drop_status parse_envelope(struct slice *rest, struct drop_envelope *e)
 {
 	struct slice value;
@@ -175,7 +214,7 @@ static enum drop_status parse_envelope(struct slice *rest, struct drop_envelope 
 		if (value.len)
 			return DROP_BAD_LINE;
 	}
-	return DROP_OK;
+	return parse_client(rest, &e->client) ? DROP_OK : DROP_BAD_LINE;
 }
 
 static enum drop_status parse_recipient(struct slice line, struct drop_recipient *rcpt)

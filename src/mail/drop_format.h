@@ -6,6 +6,7 @@
  *	id SUBMISSION-ID
  *	sender REVERSE-PATH             (bare; nothing behind the blank for null)
  *	ret FULL | envid XTEXT | body 8BITMIME | smtputf8      (each at most once, may be missing)
+ *	protocol WORD | client ADDRESS | name HOST | interface ADDRESS               (the same)
  *	to NOTIFY ORCPT FORWARD-PATH    (one or more; NOTIFY a number, "-" without ORCPT)
  *	content
  *	...the content, LF lines...
@@ -17,6 +18,7 @@
  */
 #pragma once
 #include "mail/envelope_options.h"
+#include "mail/trace.h"
 
 #define DROP_ID_MAX 64		   /* submission id: 1..64 of [0-9A-Za-z.-] */
 #define DROP_RECIPIENTS_MAX 100000 /* of one message */
@@ -28,6 +30,7 @@ struct drop_envelope {
 	struct slice envid; /* xtext; empty: none */
 	enum body_type body;
 	bool smtputf8;
+	struct trace_client client; /* words without blanks */
 };
 struct drop_recipient {
 	struct slice address;

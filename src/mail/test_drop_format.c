@@ -31,6 +31,7 @@ static void encode_example(struct buf *out)
 		.envid = SLICE("x+2B"),
 		.body = BODY_8BITMIME,
 		.smtputf8 = true,
+		.client = { .protocol = SLICE("http"), .name = SLICE("web.test") },
 	};
 	const struct drop_recipient rcpts[] = {
 		{ SLICE("you"), NOTIFY_DEFAULT, SLICE_EMPTY },
@@ -56,6 +57,8 @@ static void writes_and_reads(void **state)
 		      "envid x+2B\n"
 		      "body 8BITMIME\n"
 		      "smtputf8\n"
+		      "protocol http\n"
+		      "name web.test\n"
 		      "to 0 - you\n"
 		      "to 10 rfc822;d@e \"a b\"@c.test\n"
 		      "content\n" CONTENT "\nend 32 ")));
@@ -66,6 +69,9 @@ static void writes_and_reads(void **state)
 	assert_slice_equal(m.envelope.envid, SLICE("x+2B"));
 	assert_int_equal(m.envelope.body, BODY_8BITMIME);
 	assert_true(m.envelope.smtputf8);
+	assert_slice_equal(m.envelope.client.protocol, SLICE("http"));
+	assert_int_equal(m.envelope.client.address.len, 0);
+	assert_slice_equal(m.envelope.client.name, SLICE("web.test"));
 	assert_slice_equal(m.content, SLICE(CONTENT));
 	assert_int_equal(m.n_recipients, 2);
 	assert_true(drop_recipient_next(&m.recipients, &rcpt));
@@ -155,6 +161,9 @@ static void refuses(void **state)
 		{ HEAD "envid a=b\nto 0 - c\ncontent\n", DROP_BAD_LINE, 0 },
 		{ HEAD "body X\nto 0 - c\ncontent\n", DROP_BAD_LINE, 0 },
 		{ HEAD "smtputf8x\nto 0 - c\ncontent\n", DROP_BAD_LINE, 0 },
+		{ HEAD "protocol \nto 0 - c\ncontent\n", DROP_BAD_LINE, 0 },
+		{ HEAD "client a b\nto 0 - c\ncontent\n", DROP_BAD_LINE, 0 },
+		{ HEAD "name x\nprotocol y\nto 0 - c\ncontent\n", DROP_NO_RECIPIENT, 0 },
 		{ HEAD "to 0 - c\ncontents\n", DROP_BAD_LINE, 0 },
 		{ HEAD "to 0 - c\nunknown\ncontent\n", DROP_BAD_LINE, 0 },
 	};

@@ -82,9 +82,25 @@ static void writes_local_received(void **state)
 	auto_buf struct buf out = BUF_INIT(2000);
 
 	(void)state;
-	trace_append_received_local(&out, SLICE("host.test"), 1000, 0xabc, 1582107035);
+	struct trace_local t = {
+		.host = SLICE("host.test"), .uid = 1000, .queue_id = 0xabc, .time_s = 1582107035
+	};
+
+	trace_append_received_local(&out, &t);
 	assert_slice_equal(buf_slice(&out),
 		SLICE("Received: by host.test (Postrider, from userid 1000)\n"
+		      "\tid 000000000000ABC; Wed, 19 Feb 2020 05:10:35 -0500 (EST)\n"));
+	buf_clear(&out);
+	t.client = (struct trace_client){
+		.protocol = SLICE("http"),
+		.address = SLICE("192.0.2.1"),
+		.name = SLICE("web\nBcc: evil"),
+		.interface = SLICE("2001:db8::1"),
+	};
+	trace_append_received_local(&out, &t);
+	assert_slice_equal(buf_slice(&out),
+		SLICE("Received: from web?Bcc:?evil ([192.0.2.1])\n"
+		      "\tby host.test ([IPv6:2001:db8::1]) (Postrider, from userid 1000) with http\n"
 		      "\tid 000000000000ABC; Wed, 19 Feb 2020 05:10:35 -0500 (EST)\n"));
 }
 

@@ -72,15 +72,39 @@ void trace_append_received_smtp(struct buf *out, const struct trace_smtp *t)
 	buf_append_byte(out, '\n');
 }
 
-void trace_append_received_local(
-	struct buf *out, struct slice host, unsigned uid, uint64_t queue_id, int64_t time_s)
+/* " ([192.0.2.1])", the TCP-info of RFC 5321 4.4 */
+static void append_tcp_info(struct buf *out, struct slice address)
 {
-	buf_append_str(out, "Received: by ");
-	append_word(out, host);
-	buf_printf(out, " (Postrider, from userid %u)\n\tid ", uid);
-	queue_id_append(out, queue_id);
+	if (address.len == 0)
+		return;
+	buf_append_str(out, slice_find(address, ':') < address.len ? " ([IPv6:" : " ([");
+	append_word(out, address);
+	buf_append_str(out, "])");
+}
+
+void trace_append_received_local(struct buf *out, const struct trace_local *t)
+{
+	const struct trace_client *c = &t->client;
+
+	buf_append_str(out, "Received: ");
+	if (c->name.len || c->address.len) {
+		buf_append_str(out, "from ");
+		append_helo(out, c->name);
+		append_tcp_info(out, c->address);
+		buf_append_str(out, "\n\t");
+	}
+	buf_append_str(out, "by ");
+	append_word(out, t->host);
+	append_tcp_info(out, c->interface);
+	buf_printf(out, " (Postrider, from userid %u)", t->uid);
+	if (c->protocol.len) {
+		buf_append_str(out, " with ");
+		append_word(out, c->protocol);
+	}
+	buf_append_str(out, "\n\tid ");
+	queue_id_append(out, t->queue_id);
 	buf_append_str(out, "; ");
-	date_append_rfc5322(out, time_s);
+	date_append_rfc5322(out, t->time_s);
 	buf_append_byte(out, '\n');
 }
 

@@ -21,8 +21,20 @@ struct trace_smtp {
 	int64_t time_s;
 };
 void trace_append_received_smtp(struct buf *out, const struct trace_smtp *t);
-void trace_append_received_local(
-	struct buf *out, struct slice host, unsigned uid, uint64_t queue_id, int64_t time_s);
+
+/* What a command says of where its mail came from; each may be empty. */
+struct trace_client {
+	struct slice protocol, address, name;
+	struct slice interface; /* address at which we were called */
+};
+struct trace_local {
+	struct slice host; /* ours */
+	unsigned uid;
+	uint64_t queue_id;
+	int64_t time_s;
+	struct trace_client client;
+};
+void trace_append_received_local(struct buf *out, const struct trace_local *t);
 
 struct trace_delivery {
 	struct slice sender;	   /* reverse-path; empty: null */

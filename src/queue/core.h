@@ -8,6 +8,7 @@
 #pragma once
 #include "ipc/role.h"
 #include "mail/dsn.h"
+#include "mail/trace.h"
 #include "queue/by_id.h"
 #include "queue/message.h"
 
@@ -40,6 +41,9 @@ void queue_enter(struct message *m); /* it is in the spool: known by its id from
 void queue_resume(struct message *m);
 /* The commit was reported: the message is ours. Takes m. message_id: for the log; empty: it has none. */
 void queue_accepted(struct message *m, struct slice message_id);
+/* The same; its first attempt is that of the next run of the queue, which somebody asks for, or which comes
+ * after the shortest retry interval or with a start. */
+void queue_accepted_for_later(struct message *m, struct slice message_id);
 /* The record of one that is not in the queue any more goes, as soon as it has no drop file. Takes m. */
 void queue_forget(struct message *m);
 /* Something of m came to rest: reports failures, removes m when it is done, freezes it when all of it rests
@@ -239,3 +243,6 @@ bool control_in_admin_group(int socket);
 void permission_init(void); /* while the group database can be asked */
 /* queue.max_per_uid: counts one more mail of that user; administrators are exempt. */
 MUST_USE bool control_may_submit(uid_t uid);
+/* Of what a command says of where its mail came from, what this user may say stays: administrators all of it,
+ * others the protocol of the Received field. record_out: what goes into the message's record. */
+void control_may_say(uid_t uid, struct trace_client *given, struct trace_client *record_out);

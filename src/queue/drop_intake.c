@@ -215,15 +215,20 @@ static bool drop_recipients(const struct drop_message *msg, struct spool_recipie
 	return n == msg->n_recipients && buf_ok(trails);
 }
 
-static int drop_begin_content(struct dropped *d, const struct drop_message *msg)
+static int drop_begin_content(
+	struct dropped *d, const struct drop_message *msg, const struct trace_client *client)
 {
 	auto_buf struct buf received = BUF_INIT(4096);
 	int r = spool_message_new(queue.spool, msg->content.len, &d->content);
 
 	if (r < 0)
 		return r;
-	trace_append_received_local(&received, slice_of(queue.rp->config->main_host_name),
-		(unsigned)d->file.owner, d->m->entry.id, (int64_t)(d->file.modified_us / 1000000));
+	trace_append_received_local(&received,
+		&(struct trace_local){ .host = slice_of(queue.rp->config->main_host_name),
+			.uid = (unsigned)d->file.owner,
+			.queue_id = d->m->entry.id,
+			.time_s = (int64_t)(d->file.modified_us / 1000000),
+			.client = *client });
 	d->left = msg->content;
 	return spool_message_append(d->content, buf_slice(&received));
 }
@@ -233,11 +238,13 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 {
 	auto_free struct spool_recipient *rcpts = mem_new_array(msg->n_recipients, sizeof(*rcpts));
 	auto_buf struct buf trails = BUF_INIT(msg->n_recipients * (LIMIT_PATH + LIMIT_DOMAIN));
+	struct trace_client client = msg->envelope.client, record;
 	struct header_facts header = HEADER_FACTS_INIT;
 	struct dropped *d;
 	char login[32];
 	int r;
 
+	control_may_say(file->owner, &client, &record);
 	(void)snprintf(login, sizeof(login), "uid %u", (unsigned)file->owner);
 	header_facts_add(&header, msg->content);
 	header_facts_end(&header);
@@ -250,7 +257,9 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 		.body_type = msg->envelope.body == BODY_8BITMIME ? SPOOL_BODY_8BITMIME : SPOOL_BODY_7BIT,
 		.smtputf8 = msg->envelope.smtputf8,
 		.priority = (uint8_t)priority_of(header.says_bulk, msg->n_recipients),
-		.protocol = SLICE("local"),
+		.client_address = record.address,
+		.client_name = record.name,
+		.protocol = record.protocol,
 		.login = slice_of(login),
 		.submission = msg->envelope.submission_id,
 	};
@@ -267,7 +276,7 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 	d->file = *file;
 	d->is_repeat = is_repeat;
 	d->m = message_new(&env, rcpts, msg->n_recipients);
-	r = d->m ? drop_begin_content(d, msg) : -ENOMEM;
+	r = d->m ? drop_begin_content(d, msg, &client) : -ENOMEM;
 	if (r < 0)
 		dropped_free(&d);
 	drop.feeding = d;

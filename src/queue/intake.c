@@ -56,6 +56,7 @@ struct intake {
 	const char *status, *text;
 	uid_t uid;
 	struct header_facts header;
+	bool is_for_later;
 };
 
 static struct list sources = { &sources, &sources };
@@ -264,20 +265,29 @@ static struct slice keep_uid(struct intake *in, uid_t uid)
 }
 
 /* What a command may say of itself is little: who it is, the kernel says. */
-static void identify_client(struct intake *in, struct channel *ch)
+static void identify_client(struct intake *in, struct channel *ch, const struct msg_MAIL_BEGIN *b)
 {
 	auto_buf struct buf received = BUF_INIT(4096);
+	struct trace_client client = { b->protocol, b->client_address, b->client_name, b->interface }, record;
 
 	in->uid = ch->peer_uid;
 	in->env.id = queue_new_id();
 	in->env.login = keep_uid(in, ch->peer_uid);
-	in->env.protocol = SLICE("local");
+	control_may_say(ch->peer_uid, &client, &record);
+	in->env.protocol = keep(in, record.protocol);
+	in->env.client_address = keep(in, record.address);
+	in->env.client_name = keep(in, record.name);
+	in->is_for_later = b->is_for_later;
 	if (in->env.id == 0) {
 		refuse(in, 452, "4.3.1", "Insufficient system storage");
 		return;
 	}
-	trace_append_received_local(&received, slice_of(queue.rp->config->main_host_name),
-		(unsigned)ch->peer_uid, in->env.id, clock_wall_s());
+	trace_append_received_local(&received,
+		&(struct trace_local){ .host = slice_of(queue.rp->config->main_host_name),
+			.uid = (unsigned)ch->peer_uid,
+			.queue_id = in->env.id,
+			.time_s = clock_wall_s(),
+			.client = client });
 	if (in->content) {
 		int r = spool_message_append(in->content, buf_slice(&received));
 		if (r < 0)
@@ -341,7 +351,7 @@ void intake_begin(struct channel *ch, const union msg_any *any, int *fd)
 	if (!is_reverse_path(b->reverse_path) || (b->envid.len && !envid_is_valid(b->envid)))
 		refuse(in, 501, "5.1.7", "Bad sender address or envelope id syntax");
 	if (ch->peer == ROLE_CLIENT)
-		identify_client(in, ch);
+		identify_client(in, ch, b);
 	else
 		identify_smtpd(in, b);
 }
@@ -450,7 +460,8 @@ static void on_committed(void *user, int result)
 		answer(in, in->code, in->status, in->text);
 	} else {
 		answer(in, 250, "2.0.0", "Ok");
-		queue_accepted(m, buf_slice(&in->header.message_id));
+		(in->is_for_later ? queue_accepted_for_later : queue_accepted)(
+			m, buf_slice(&in->header.message_id));
 	}
 	intake_free(in);
 	source_free_if_done(s);

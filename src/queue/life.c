@@ -80,17 +80,37 @@ bool queue_is_idle_for(const struct message *m)
 		queue.is_stopping;
 }
 
-void queue_accepted(struct message *m, struct slice message_id)
+/* False when nothing is to be done with it in this process. */
+static bool enter_accepted(struct message *m, struct slice message_id)
 {
 	queue_enter(m);
 	if (queue.is_stopping)
-		return;
+		return false;
 	queue.n_accepted++;
 	history_accepted(m, message_id);
 	report_accepted(m, message_id);
 	if (queue_is_idle_for(m) || !has_room())
 		spool_content_forget(queue.spool, &m->entry); /* nobody will read it soon */
-	queue_kick(m, m->arrival_us);
+	return true;
+}
+
+void queue_accepted(struct message *m, struct slice message_id)
+{
+	if (enter_accepted(m, message_id))
+		queue_kick(m, m->arrival_us);
+}
+
+void queue_accepted_for_later(struct message *m, struct slice message_id)
+{
+	if (!enter_accepted(m, message_id))
+		return;
+	m->was_tried = true; /* it waits with those that were */
+	message_thaw(m);
+	for (uint32_t i = 0; i < m->n_rcpts; i++) {
+		m->rcpts[i].next_attempt_us = queue_now_us() + queue.rp->config->queue_retry_min * 1000000;
+		recipient_stage(m, &m->rcpts[i], STAGE_WAITING);
+	}
+	queue_settle(m);
 }
 
 /* ---- turns ---- */

@@ -12,6 +12,7 @@
 #include "sendmail/options.h"
 #include "sendmail/program.h"
 #include "sendmail/submission.h"
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <sysexits.h>
@@ -35,7 +36,7 @@ static int take_sender(struct submission *s, const struct sendmail_options *o)
 		buf_append_str(&text, program_login(s->config));
 		buf_append_byte(&text, '@');
 		buf_append_str(&text, s->config->main_origin);
-		s->sender = submission_keep(s, buf_slice(&text));
+		submission_set_sender(s, buf_slice(&text));
 		return EX_OK;
 	}
 	if (is_null_sender(given))
@@ -49,7 +50,7 @@ static int take_sender(struct submission *s, const struct sendmail_options *o)
 		buf_append_byte(&text, '@');
 		buf_append_str(&text, s->config->main_origin);
 	}
-	s->sender = submission_keep(s, buf_slice(&text));
+	submission_set_sender(s, buf_slice(&text));
 	return EX_OK;
 }
 
@@ -175,14 +176,6 @@ static void build_header(
 	submission_header_build(fields, &facts, out);
 }
 
-static bool has_8bit(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.at[i] >= 0x80)
-			return true;
-	return false;
-}
-
 static int take_dsn_options(struct submission *s, const struct sendmail_options *o)
 {
 	enum ret ret = RET_DEFAULT;
@@ -206,6 +199,50 @@ static int take_dsn_options(struct submission *s, const struct sendmail_options 
 	return EX_USAGE;
 }
 
+/* ---- where the mail came from ---- */
+
+static bool is_address(const char *text)
+{
+	struct in6_addr a; /* of either family */
+
+	return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
+}
+
+static bool is_word(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (!ascii_is_print(*c) || *c == ' ')
+			return false;
+	return *text && strlen(text) <= LIMIT_DOMAIN;
+}
+
+static int take_client_words(struct submission *s, const struct client_words *c)
+{
+	const struct {
+		const char *option, *value;
+		bool (*is_good)(const char *text);
+		struct slice *to;
+	} rows[] = {
+		{ "-oMr", c->protocol, is_word, &s->client.protocol },
+		{ "-oMa", c->address, is_address, &s->client.address },
+		{ "-oMs", c->name, is_word, &s->client.name },
+		{ "-oMi", c->interface, is_address, &s->client.interface },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!rows[i].value || !*rows[i].value)
+			continue;
+		if (!rows[i].is_good(rows[i].value)) {
+			program_complain("%s %s: %s", rows[i].option, rows[i].value,
+				rows[i].is_good == is_word ? "must be one word of ASCII"
+							   : "is no IP address");
+			return EX_USAGE;
+		}
+		*rows[i].to = slice_of(rows[i].value);
+	}
+	return EX_OK;
+}
+
 static int compose(
 	struct submission *s, const struct sendmail_options *o, struct buf *text, struct buf *header)
 {
@@ -222,7 +259,7 @@ static int compose(
 	build_header(s, o, found.fields, header);
 	s->content = slice_from(buf_slice(text), found.body_at);
 	s->header = buf_slice(header);
-	if (s->body == BODY_DEFAULT && (has_8bit(s->header) || has_8bit(s->content)))
+	if (s->body == BODY_DEFAULT && (submission_has_8bit(s->header) || submission_has_8bit(s->content)))
 		s->body = BODY_8BITMIME;
 	return buf_ok(header) ? EX_OK : EX_UNAVAILABLE;
 }
@@ -239,7 +276,11 @@ int send_run(const struct config *config, const struct sendmail_options *o)
 		return EX_USAGE;
 	}
 	submission_init(&s, config);
+	s.is_for_later = o->delivery == DELIVERY_QUEUED;
+	s.is_awaited = o->delivery == DELIVERY_AWAITED;
 	status = take_dsn_options(&s, o);
+	if (status == EX_OK)
+		status = take_client_words(&s, &o->client);
 	if (status == EX_OK)
 		status = take_sender(&s, o);
 	if (status == EX_OK)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * smtp_session.c - sendmail -bs: an SMTP session on standard input and output, for mail readers that speak it
- * to a pipe
+ * smtp_session.c - sendmail -bs and -bS: SMTP on standard input, for programs that speak it to a pipe or
+ * write it into a file
  *
  * The sender's real uid is what counts, as with every submission: any recipient is taken, and the queue
  * bounces what has no destination. Nothing of the network's defences is needed here; the client is this user.
+ * Lines may end with LF when the first one does. With -bS nobody reads replies: what goes wrong is told on
+ * standard error, with the line, and by the exit status.
  */
 #include "base/file.h"
 #include "base/limits.h"
@@ -15,21 +17,40 @@
 #include "sendmail/submission.h"
 #include <sysexits.h>
 
-#define EXTENSIONS (SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_PIPELINING | SMTP_EXT_ENHANCEDSTATUSCODES)
+#define EXTENSIONS                                                                                           \
+	(SMTP_EXT_SIZE | SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8 | SMTP_EXT_DSN | SMTP_EXT_PIPELINING |        \
+		SMTP_EXT_ENHANCEDSTATUSCODES)
+
+enum line_ends { ENDS_UNKNOWN, ENDS_CRLF, ENDS_LF };
 
 struct session {
 	const struct config *config;
 	struct submission mail;
 	bool has_sender, is_over;
+	bool is_batch;	/* -bS */
+	int status;	/* of a batch: what went wrong first */
+	size_t n_lines; /* commands read */
+	enum line_ends ends;
+	char last;     /* byte of the input that was read */
 	struct buf in; /* unread input */
 	size_t in_done;
 	struct buf out;
 	bool at_end; /* of the input */
 };
 
+static void complain(struct session *s, int code, const char *status, const char *text)
+{
+	if (s->status == EX_OK)
+		s->status = code < 500 ? EX_TEMPFAIL : EX_DATAERR;
+	program_complain("command %zu: %d %s %s", s->n_lines, code, status, text);
+}
+
 static void say(struct session *s, int code, const char *status, const char *text)
 {
-	reply_append(&s->out, code, status, slice_of(text));
+	if (!s->is_batch)
+		reply_append(&s->out, code, status, slice_of(text));
+	else if (code >= 400)
+		complain(s, code, status, text);
 }
 
 static bool flush_out(struct session *s)
@@ -38,6 +59,23 @@ static bool flush_out(struct session *s)
 
 	buf_clear(&s->out);
 	return r == 0;
+}
+
+/* The bytes as SMTP has them: with LF line ends each gets its CR. */
+static void take_bytes(struct session *s, struct slice bytes)
+{
+	size_t end = slice_find(bytes, '\n');
+
+	if (s->ends == ENDS_UNKNOWN && end < bytes.len)
+		s->ends = (end ? bytes.at[end - 1] : s->last) == '\r' ? ENDS_CRLF : ENDS_LF;
+	for (; s->ends == ENDS_LF && end < bytes.len; end = slice_find(bytes, '\n')) {
+		buf_append(&s->in, slice_first(bytes, end));
+		buf_append_str(&s->in, "\r\n");
+		bytes = slice_from(bytes, end + 1);
+	}
+	buf_append(&s->in, bytes);
+	if (bytes.len)
+		s->last = bytes.at[bytes.len - 1];
 }
 
 /* More input; false at its end. Replies leave first, as the client may wait for them. */
@@ -54,7 +92,7 @@ static bool read_more(struct session *s)
 		n = read(STDIN_FILENO, chunk, sizeof(chunk));
 	while (n < 0 && errno == EINTR);
 	if (n > 0)
-		buf_append(&s->in, (struct slice){ chunk, (size_t)n });
+		take_bytes(s, (struct slice){ chunk, (size_t)n });
 	return n > 0 && buf_ok(&s->in);
 }
 
@@ -66,8 +104,9 @@ static bool next_line(struct session *s, struct slice *line_out)
 		if (end < rest.len) {
 			*line_out = slice_first(rest, end);
 			if (line_out->len && line_out->at[line_out->len - 1] == '\r')
-				line_out->len--; /* a pipe's user may end lines with LF alone */
+				line_out->len--;
 			s->in_done += end + 1;
+			s->n_lines++;
 			return true;
 		}
 		if (rest.len > LIMIT_COMMAND_LINE * 4 || !read_more(s))
@@ -95,9 +134,9 @@ static void cmd_ehlo(struct session *s, struct slice args)
 
 	(void)args;
 	reset(s);
-	buf_printf(&text, "%s\nPIPELINING\nSIZE %" PRIu64 "\n8BITMIME\nENHANCEDSTATUSCODES",
+	buf_printf(&text, "%s\nPIPELINING\nSIZE %" PRIu64 "\n8BITMIME\nSMTPUTF8\nDSN\nENHANCEDSTATUSCODES",
 		s->config->main_host_name, s->config->message_max_size);
-	reply_append(&s->out, 250, NULL, buf_slice(&text));
+	say(s, 250, NULL, buf_cstr(&text));
 }
 
 static void cmd_helo(struct session *s, struct slice args)
@@ -128,8 +167,11 @@ static void cmd_mail(struct session *s, struct slice args)
 	reset(s);
 	if (!address_is_null(&mail.from))
 		address_canonical(&mail.from, slice_of(s->config->main_origin), &text);
-	s->mail.sender = submission_keep(&s->mail, buf_slice(&text));
+	submission_set_sender(&s->mail, buf_slice(&text));
+	s->mail.smtputf8 |= mail.smtputf8;
 	s->mail.body = mail.body;
+	s->mail.ret = mail.ret;
+	s->mail.envid = submission_keep(&s->mail, mail.envid);
 	s->has_sender = true;
 	say(s, 250, "2.1.0", "Ok");
 }
@@ -137,14 +179,17 @@ static void cmd_mail(struct session *s, struct slice args)
 static void cmd_rcpt(struct session *s, struct slice args)
 {
 	struct smtp_rcpt rcpt;
-	enum smtp_fault f = smtp_rcpt_parse(args, EXTENSIONS, ADDRESS_UNQUALIFIED, false, &rcpt);
+	enum smtp_fault f = smtp_rcpt_parse(args, EXTENSIONS, ADDRESS_UNQUALIFIED, s->mail.smtputf8, &rcpt);
+	struct submission_recipient *r;
 
 	if (!s->has_sender) {
 		say(s, 503, "5.5.1", "MAIL first");
 	} else if (f != SMTP_FAULT_NONE) {
 		fault(s, f);
 	} else {
-		submission_add(&s->mail, rcpt.to.local, rcpt.to.domain);
+		r = submission_add(&s->mail, rcpt.to.local, rcpt.to.domain);
+		r->notify = rcpt.notify;
+		r->orcpt = submission_keep(&s->mail, rcpt.orcpt);
 		say(s, 250, "2.1.5", "Ok");
 	}
 }
@@ -187,6 +232,7 @@ static void cmd_data(struct session *s, struct slice args)
 		if (rest.len == 0) {
 			if (!read_more(s)) {
 				s->is_over = true; /* cut off: nothing is sent */
+				say(s, 451, "4.3.0", "The input ended within the message");
 				return;
 			}
 			continue;
@@ -263,20 +309,20 @@ int smtp_run(const struct config *config, const struct sendmail_options *o)
 	auto_buf struct buf greeting = BUF_INIT(512);
 	struct session s = {
 		.config = config,
+		.is_batch = o->mode == MODE_BATCH,
 		.in = BUF_INIT(1024 * 1024),
 		.out = BUF_INIT(1024 * 1024),
 	};
 	struct slice line;
 
-	(void)o;
 	submission_init(&s.mail, config);
 	buf_printf(&greeting, "%s ESMTP Postrider", config->main_host_name);
-	reply_append(&s.out, 220, NULL, buf_slice(&greeting));
+	say(&s, 220, NULL, buf_cstr(&greeting));
 	while (!s.is_over && next_line(&s, &line))
 		command(&s, line);
 	bool is_told = flush_out(&s);
 	submission_free(&s.mail);
 	buf_free(&s.in);
 	buf_free(&s.out);
-	return is_told ? EX_OK : EX_IOERR;
+	return is_told ? s.status : EX_IOERR;
 }

@@ -48,7 +48,22 @@ struct slice submission_keep(struct submission *s, struct slice text)
 	return (struct slice){ s->kept[s->n_kept++], text.len };
 }
 
-void submission_add(struct submission *s, struct slice local, struct slice domain)
+bool submission_has_8bit(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.at[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/* An address that is not ASCII needs SMTPUTF8 on its way; a header or a body does not. */
+void submission_set_sender(struct submission *s, struct slice address)
+{
+	s->sender = submission_keep(s, address);
+	s->smtputf8 |= submission_has_8bit(address);
+}
+
+struct submission_recipient *submission_add(struct submission *s, struct slice local, struct slice domain)
 {
 	auto_buf struct buf text = BUF_INIT(2 * LIMIT_PATH);
 
@@ -64,7 +79,10 @@ void submission_add(struct submission *s, struct slice local, struct slice domai
 		s->rcpts = grown;
 		s->cap = cap;
 	}
-	s->rcpts[s->n_rcpts++].address = submission_keep(s, buf_slice(&text));
+	s->smtputf8 |= submission_has_8bit(buf_slice(&text));
+	s->rcpts[s->n_rcpts] = (struct submission_recipient){ .address = submission_keep(s, buf_slice(&text)),
+		.notify = s->notify };
+	return &s->rcpts[s->n_rcpts++];
 }
 
 /* ---- to the daemon ---- */
@@ -90,6 +108,58 @@ static int refused(const struct msg_MAIL_RESULT *m)
 	return m->code == 552 ? EX_UNAVAILABLE : m->code == 501 ? EX_DATAERR : EX_SOFTWARE;
 }
 
+static int send_envelope(struct client *c, const struct submission *s)
+{
+	int r = CLIENT_SEND(c, MAIL_BEGIN, .mail = 1, .reverse_path = s->sender, .envid = s->envid,
+		.ret = (uint8_t)s->ret, .body = (uint8_t)s->body, .smtputf8 = s->smtputf8,
+		.size_hint = s->header.len + s->content.len, .protocol = s->client.protocol,
+		.client_address = s->client.address, .client_name = s->client.name,
+		.interface = s->client.interface, .submission_id = slice_of(s->id),
+		.is_for_later = s->is_for_later);
+
+	for (size_t i = 0; r == 0 && i < s->n_rcpts; i++)
+		r = CLIENT_SEND(c, MAIL_RCPT, .mail = 1, .forward_path = s->rcpts[i].address,
+			.orcpt = s->rcpts[i].orcpt, .notify = (uint8_t)s->rcpts[i].notify);
+	return r;
+}
+
+/* ---- -odi: until the first attempt has ended ---- */
+
+#define AWAIT_MS 60000 /* a next hop that hangs must not hold up cron */
+#define AWAIT_STEP_MS 200
+
+/* Whether some recipient has not had its first attempt. Negative errno: the daemon does not say. */
+static int has_untried(struct client *c, uint64_t id)
+{
+	uint64_t now_s = (uint64_t)clock_wall_s();
+	bool is_held = false, found = false;
+	enum msg_type type;
+	union msg_any m;
+	int r = CLIENT_SEND(c, QUEUE_LIST, .request = 1, .view = QUEUE_VIEW_MAILS, .queue_id = id);
+
+	if (r == 0)
+		r = client_flush(c);
+	while (r == 0 && (r = client_receive(c, &type, &m)) == 0 && type != MSG_REQUEST_DONE) {
+		if (type == MSG_QUEUE_MAIL)
+			is_held = m.QUEUE_MAIL.state == QUEUE_MAIL_HELD;
+		else if (type == MSG_QUEUE_RCPT)
+			found |= m.QUEUE_RCPT.state == QUEUE_RCPT_ACTIVE ||
+				(m.QUEUE_RCPT.attempts == 0 && m.QUEUE_RCPT.held_off_until_s <= now_s);
+	}
+	return r < 0 ? r : found && !is_held;
+}
+
+static void await_attempt(struct client *c, uint64_t id)
+{
+	uint64_t until_ms = clock_mono_ms() + AWAIT_MS;
+	useconds_t step_us = 5000;
+
+	while (has_untried(c, id) > 0 && clock_mono_ms() < until_ms) {
+		(void)usleep(step_us); /* a signal ends the pause early, which harms nobody */
+		step_us = MIN(step_us * 2, (useconds_t)AWAIT_STEP_MS * 1000);
+	}
+}
+
 /* 0: *status_out is the outcome. Negative errno: no answer; the daemon is not there, or went away. */
 static int send_to_daemon(const struct submission *s, int *status_out)
 {
@@ -106,12 +176,7 @@ static int send_to_daemon(const struct submission *s, int *status_out)
 	if (r < 0)
 		return r;
 	c.timeout_ms = 300000; /* a disk that is slow is still a disk */
-	r = CLIENT_SEND(&c, MAIL_BEGIN, .mail = 1, .reverse_path = s->sender, .envid = s->envid,
-		.ret = (uint8_t)s->ret, .body = (uint8_t)s->body, .size_hint = s->header.len + s->content.len,
-		.protocol = SLICE("local"), .submission_id = slice_of(s->id));
-	for (size_t i = 0; r == 0 && i < s->n_rcpts; i++)
-		r = CLIENT_SEND(&c, MAIL_RCPT, .mail = 1, .forward_path = s->rcpts[i].address,
-			.notify = (uint8_t)s->notify);
+	r = send_envelope(&c, s);
 	if (r == 0)
 		r = send_content(&c, s->header);
 	if (r == 0)
@@ -126,6 +191,8 @@ static int send_to_daemon(const struct submission *s, int *status_out)
 		r = -EPROTO;
 	if (r == 0)
 		*status_out = m.MAIL_RESULT.code == 250 ? EX_OK : refused(&m.MAIL_RESULT);
+	if (r == 0 && *status_out == EX_OK && s->is_awaited && m.MAIL_RESULT.queue_id)
+		await_attempt(&c, m.MAIL_RESULT.queue_id);
 	client_close(&c);
 	return r;
 }
@@ -141,6 +208,8 @@ static int write_drop(int fd, const struct submission *s)
 		.ret = (enum ret)s->ret,
 		.envid = s->envid,
 		.body = (enum body_type)s->body,
+		.smtputf8 = s->smtputf8,
+		.client = s->client,
 	};
 	auto_buf struct buf head = BUF_INIT(LIMIT_EXPANSION * (size_t)LIMIT_PATH);
 	auto_buf struct buf end = BUF_INIT(256);
@@ -149,7 +218,9 @@ static int write_drop(int fd, const struct submission *s)
 	drop_encode_begin(&e, &envelope, &head);
 	for (size_t i = 0; i < s->n_rcpts; i++)
 		drop_encode_recipient(&e,
-			&(struct drop_recipient){ .address = s->rcpts[i].address, .notify = s->notify },
+			&(struct drop_recipient){ .address = s->rcpts[i].address,
+				.notify = s->rcpts[i].notify,
+				.orcpt = s->rcpts[i].orcpt },
 			&head);
 	drop_encode_content(&e, &head);
 	drop_encode_data(&e, s->header);

@@ -182,3 +182,138 @@ def test_help_and_unknown_options(sandbox, name, told):
     done = sandbox.run("user1", [name, "-Z"], check=False)
     assert done.returncode == 64 and done.stdout == ""
     assert done.stderr.startswith(f"{name}: unknown option -Z\nusage: {name} ")
+
+
+# ---- when and whence
+
+
+def test_queue_only_waits_for_the_next_run(sandbox):
+    sandbox.sendmail("user1", "-odq", "user2", message="Subject: later\n\n")
+    sandbox.sendmail("user1", "-O", "DeliveryMode=deferred", "user2", message="Subject: later, too\n\n")
+    sandbox.sendmail("user1", "-odb", "user2", message="Subject: now\n\n")
+    assert [m["Subject"] for m in sandbox.wait_messages("user2")] == ["now"]
+    wait_for(lambda: len(marks(sandbox)) == 2, "two that wait")
+    sandbox.sendmail("user1", "-q")
+    assert sorted(m["Subject"] for m in sandbox.wait_messages("user2", 3)) == ["later", "later, too", "now"]
+
+
+def test_a_start_is_a_run_of_the_queue(sandbox):
+    sandbox.sendmail("user1", "-odq", "user2")
+    sandbox.kill9_all()
+    sandbox.start()
+    sandbox.wait_messages("user2")
+
+
+@pytest.mark.parametrize("words", [["-odi"], ["-odf"], ["-O", "DeliveryMode=interactive"]])
+def test_interactive_ends_after_the_first_attempt(sandbox, words):
+    sandbox.sendmail("user1", *words, "user2", "nobody-here", message="Subject: at once\n\n")
+    assert [m["Subject"] for m in sandbox.messages("user2")] == ["at once"]
+
+
+def test_interactive_does_not_wait_for_what_is_deferred(deferring):
+    deferring.sendmail("user1", "-odi", "u@far.example")
+    assert "Connection refused" in deferring.mailq()
+    deferring.sendmail("user1", "-odi", "v@far.example")  # its next hop rests already
+    deferring.sendmail("root", "-Mf", *marks(deferring))
+    deferring.stop()
+    deferring.sendmail("user1", "-odi", "user2")  # nobody is there to wait for
+
+
+def received_of(system, user, subject):
+    message = next(m for m in system.messages(user) if m["Subject"] == subject)
+    return " ".join(message["Received"].split())
+
+
+@pytest.mark.setgid
+def test_where_the_mail_came_from(host):
+    words = ["-oMr", "http", "-oMa", "192.0.2.1", "-oMs", "web.example", "-oMi", "2001:db8::1", "user2"]
+    by = rf"by {HOST_NAME} "
+    host.sendmail("root", *words, message="Subject: root\n\n")
+    host.sendmail("user1", *words, message="Subject: user\n\n")
+    host.sendmail("user1", "-p", "ESMTP:far.example", "user2", message="Subject: protocol\n\n")
+    host.sendmail("user1", "-p", "internal", "user2", message="Subject: no report\n\n")
+    host.wait_messages("user2", 4)
+    host.stop()
+    host.sendmail("root", *words, message="Subject: root, dropped\n\n")
+    host.sendmail("user1", *words, message="Subject: user, dropped\n\n")
+    host.start()
+    host.wait_messages("user2", 6)
+    for subject in ["root", "root, dropped"]:
+        assert re.match(rf"from web\.example \(\[192\.0\.2\.1\]\) {by}\(\[IPv6:2001:db8::1\]\) "
+                        r"\(Postrider, from userid 0\) with http id [0-9A-F]+; ", received_of(host, "user2", subject))
+    for subject in ["user", "user, dropped"]:
+        assert re.match(rf"{by}\(Postrider, from userid \d+\) with http id ", received_of(host, "user2", subject))
+    assert " with ESMTP id " in received_of(host, "user2", "protocol")
+    assert " with " not in received_of(host, "user2", "no report")
+    host.configure({"queue.paused": "yes"})
+    host.restart()
+    host.sendmail("root", *words)
+    shown = host.postrider("queue", "show", *marks(host)).stdout
+    for line in [r"by +http", r"client +192\.0\.2\.1", r"name +web\.example", r"login +uid 0"]:
+        assert re.search(rf"^ +{line}$", shown, re.M), shown
+
+
+@pytest.mark.parametrize("words, said", [(["-oMa", "somewhere"], "-oMa somewhere: is no IP address"),
+                                         (["-oMi", "1.2.3"], "-oMi 1.2.3: is no IP address"),
+                                         (["-oMr", "a b"], "-oMr a b: must be one word of ASCII"),
+                                         (["-p", "smtp:a\nb"], "-oMs a b: must be one word of ASCII")])
+def test_words_about_the_client_are_checked(sandbox, words, said):
+    done = sandbox.sendmail("root", *words, "user2", check=False)
+    assert done.returncode == 64 and said in done.stderr
+
+
+def test_only_addresses_ask_for_smtputf8(postrider_with):
+    port = free_port()
+    system = postrider_with({"relay.host": f"[127.0.0.1]:{port}"})
+    with FakeSmtp(port=port) as elsewhere:
+        for sender, rcpt, subject in [("a@b", "u@far.example", "plain"), ("a@b", "u@far.example", "gr\u00fc\u00df"),
+                                      ("a@b", "\u00fc@far.example", "to"), ("\u00fc@b", "u@far.example", "from")]:
+            system.sendmail("user1", "-f", sender, rcpt, message=f"Subject: {subject}\n\n")
+            wait_for(lambda: system.mailq() == EMPTY, "an empty queue")
+        system.stop()
+        system.sendmail("user1", "-f", "a@b", "\u00fc@far.example", message="Subject: dropped\n\n")
+        system.start()
+        wait_for(lambda: len(elsewhere.messages) == 5, "five mails")
+    got = {re.search(rb"Subject: ([^\r]*)", m.content)[1].decode(): m.mail_parameters for m in elsewhere.messages}
+    assert {subject for subject, words in got.items() if "SMTPUTF8" in words} == {"to", "from", "dropped"}
+    assert "BODY=8BITMIME" in got["gr\u00fc\u00df"] and "BODY=8BITMIME" not in got["plain"]
+
+
+# ---- SMTP on standard input
+
+
+def test_smtp_session(sandbox):
+    dialogue = ["EHLO me", "MAIL FROM:<user1> RET=HDRS ENVID=e1", "RCPT TO:<user2> NOTIFY=SUCCESS ORCPT=rfc822;u+2Bx@y",
+                "RCPT TO:<@>", "VRFY x", "NOOP", "HELP", "DATA", "Subject: by pipe\r\n\r\n..dot\r\n.", "RSET",
+                "RCPT TO:<user2>", "QUIT"]
+    done = sandbox.sendmail("user1", "-bs", message="".join(line + "\r\n" for line in dialogue), text=True)
+    codes = [line[:3] for line in done.stdout.splitlines() if line[3:4] != "-"]
+    assert codes == ["220", "250", "250", "250", "501", "252", "250", "500", "354", "250", "250", "503", "221"]
+    assert {"SMTPUTF8", "DSN", "8BITMIME", "PIPELINING"} <= {line[4:] for line in done.stdout.splitlines()}
+    [got] = sandbox.wait_messages("user2")
+    assert got["Subject"] == "by pipe" and got.get_payload() == ".dot\n"
+    [report] = sandbox.wait_messages("user1")
+    text = report.as_string()
+    assert "Original-Envelope-Id: e1" in text and re.search(r"Original-Recipient: rfc822; ?u\+(2B)?x@y", text), text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_batch_smtp(sandbox, end):
+    batch = ["HELO x", "MAIL FROM:<a@b.example>", "RCPT TO:<user1>", "RCPT TO:<user2>", "DATA", "Subject: one", "", "..x",
+             ".", "MAIL FROM:<>", "RCPT TO:<user1>", "DATA", "Subject: two", "", "."]
+    done = sandbox.sendmail("user1", "-bS", message=end.join(batch) + end)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert sorted(m["Subject"] for m in sandbox.wait_messages("user1", 2)) == ["one", "two"]
+    [got] = sandbox.wait_messages("user2")
+    assert got.get_payload() == ".x\n" and got["Return-Path"] == "<a@b.example>"
+
+
+def test_batch_smtp_tells_what_went_wrong(sandbox):
+    done = sandbox.sendmail("user1", "-bS", check=False,
+                            message="MAIL FROM:<a@b>\nRCPT TO:<user1\nRCPT TO:<user2>\nDATA\nSubject: x\n\n.\nFOO\n")
+    assert done.returncode == 65 and done.stdout == ""
+    assert re.match(r"sendmail: command 2: 501 5\.\d\.\d .*\nsendmail: command 5: 500 5\.5\.\d .*\n$", done.stderr)
+    sandbox.wait_messages("user2")
+    done = sandbox.sendmail("user1", "-bS", check=False, message="MAIL FROM:<a@b>\nRCPT TO:<user1>\nDATA\nSubject: x\n")
+    assert done.returncode == 75 and "ended within the message" in done.stderr
+    assert sandbox.mailq() == EMPTY and not sandbox.messages("user1")
