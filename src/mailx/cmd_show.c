@@ -3,6 +3,7 @@
 #include "mailx/child.h"
 #include "mailx/commands.h"
 #include "mailx/show.h"
+#include "mailx/sort.h"
 #include "mailx/summary.h"
 
 static enum command_result show_list(
@@ -249,6 +250,21 @@ enum command_result cmd_size(struct mailx *mx, struct command_args *args)
 			mx->folder.messages.at[index].size);
 	}
 	return COMMAND_OK;
+}
+
+enum command_result cmd_sort(struct mailx *mx, struct command_args *args)
+{
+	auto_buf struct buf known = BUF_INIT(MAILX_VALUE_MAX);
+	const char *key = args->words.n ? args->words.at[0] : "arrival";
+
+	if (!sort_folder(mx, key)) {
+		sort_list_keys(&known);
+		mailx_error(mx, "\"%s\" is nothing to sort by; there are %s", key, buf_cstr(&known));
+		return COMMAND_FAILED;
+	}
+	return vars_on(&mx->vars, "header") && mx->folder.messages.n
+		? command_run(mx, SLICE("headers"), false)
+		: COMMAND_OK;
 }
 
 enum command_result cmd_number(struct mailx *mx, struct command_args *args)

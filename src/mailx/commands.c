@@ -25,6 +25,7 @@ const struct command commands[] = {
 	{ "headers", 1, COMMAND_LIST, FOLDER | COMMAND_OPTIONAL_LIST, cmd_headers, "[message]", "show the page of the summary that holds the message" },
 	{ "z", 1, COMMAND_TEXT, FOLDER, cmd_scroll, "[+|-|$|^]", "show the next (previous, last, first) page of the summary" },
 	{ "from", 1, COMMAND_LIST, NEEDS, cmd_from, "[messages]", "show the summary of messages" },
+	{ "sort", 3, COMMAND_WORDS, FOLDER, cmd_sort, "[key]", "number the messages in the order of arrival, date, from, to, subject, size or status" },
 	{ "size", 2, COMMAND_LIST, NEEDS | COMMAND_WANTS_EITHER, cmd_size, "[messages]", "show sizes in bytes" },
 	{ "=", 1, COMMAND_LIST, FOLDER | COMMAND_OPTIONAL_LIST | COMMAND_WANTS_EITHER, cmd_number, "[message]", "show the number of the current message" },
 	{ "delete", 1, COMMAND_LIST, NEEDS, cmd_delete, "[messages]", "delete messages" },

@@ -69,6 +69,7 @@ COMMAND_HANDLER(cmd_scroll);
 COMMAND_HANDLER(cmd_from);
 COMMAND_HANDLER(cmd_size);
 COMMAND_HANDLER(cmd_number);
+COMMAND_HANDLER(cmd_sort);
 /* cmd_mark.c */
 COMMAND_HANDLER(cmd_delete);
 COMMAND_HANDLER(cmd_delete_print);

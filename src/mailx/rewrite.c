@@ -75,12 +75,26 @@ static int plan_message(const struct folder *f, size_t index, struct buf *head, 
 	return 0;
 }
 
-static int plan_folder(const struct folder *f, uint64_t size, struct pieces *plan)
+static int compare_offsets(const void *a, const void *b, void *folder)
+{
+	const struct folder *f = folder;
+	uint64_t left = f->messages.at[*(const size_t *)a].offset,
+		 right = f->messages.at[*(const size_t *)b].offset;
+
+	return left < right ? -1 : left > right;
+}
+
+/* In the order of the file, whatever the numbers are (sort.h). */
+static int plan_folder(struct folder *f, uint64_t size, struct pieces *plan)
 {
 	auto_buf struct buf head = BUF_INIT(MAILX_TEXT_MAX);
+	auto_free size_t *order = mem_new_array(f->messages.n + 1, sizeof(*order));
 
+	for (size_t i = 0; i < f->messages.n; i++)
+		order[i] = i;
+	qsort_r(order, f->messages.n, sizeof(*order), compare_offsets, f);
 	for (size_t i = 0; i < f->messages.n; i++) {
-		int r = plan_message(f, i, &head, plan);
+		int r = plan_message(f, order[i], &head, plan);
 		if (r < 0)
 			return r;
 	}

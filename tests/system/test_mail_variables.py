@@ -176,3 +176,11 @@ def test_writebackedited(mail, script, after, problem):
     text = mail.mailbox.read_text()
     assert "changes to messages are not kept" in session(mail, "set EDITOR='sed -i s/text/kept/'", "e 2", "x").err
     assert mail.mailbox.read_text() == text
+
+
+def test_sorting_changes_numbers_only(mail):
+    mail.mailbox.write_text(box(3, 1, 2))
+    done = session(mail, "sort subject", "f *", "sort weight", "d 1", "q", words=["-S", "noheader"])
+    assert re.findall(r"subject (\d)", done.out) == ["1", "2", "3"]
+    assert '"weight" is nothing to sort by; there are arrival, date, from' in done.err
+    assert subjects(mail.mailbox) == [3, 2]
