@@ -91,8 +91,8 @@ static uint8_t leaf_notify(const struct recipient *r, const struct leaf *leaf, b
 		return 0;
 	if (is_alone)
 		return r->notify;
-	return r->notify == SPOOL_NOTIFY_SUCCESS ? SPOOL_NOTIFY_NEVER /* nothing else was asked for */
-						 : (uint8_t)(r->notify & ~SPOOL_NOTIFY_SUCCESS);
+	return r->notify == NOTIFY_SUCCESS ? NOTIFY_NEVER /* nothing else was asked for */
+					   : (uint8_t)(r->notify & ~NOTIFY_SUCCESS);
 }
 
 static void fill_recipient(const struct message *m, const struct expansion *x, const struct leaf *leaf,

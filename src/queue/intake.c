@@ -341,8 +341,8 @@ void intake_begin(struct channel *ch, const union msg_any *any, int *fd)
 	in->env.arrival_us = clock_wall_us();
 	in->env.reverse_path = keep(in, b->reverse_path);
 	in->env.envid = keep(in, b->envid);
-	in->env.ret = b->ret <= SPOOL_RET_HDRS ? b->ret : SPOOL_RET_NONE;
-	in->env.body_type = b->body == BODY_8BITMIME ? SPOOL_BODY_8BITMIME : SPOOL_BODY_7BIT;
+	in->env.ret = b->ret <= RET_HDRS ? b->ret : RET_DEFAULT;
+	in->env.body_type = b->body <= BODY_8BITMIME ? b->body : BODY_DEFAULT;
 	in->env.smtputf8 = b->smtputf8;
 	in->env.submission = keep(in, slice_first(b->submission_id, 64));
 	r = queue.is_stopping ? -ENOMEM : spool_message_new(queue.spool, b->size_hint, &in->content);

@@ -165,8 +165,7 @@ void job_start(struct channel *ch, struct delivery *v, enum message_priority lev
 		.reverse_path = recipient_reverse_path(m, first),
 		/* A list's mail is the owner's: the sender's wishes ended at the list (RFC 3461 5.2.7.1). */
 		.envid = first->has_reverse_path ? SLICE_EMPTY : env.envid,
-		.ret = first->has_reverse_path ? RET_DEFAULT : m->ret,
-		.body = m->body_type == SPOOL_BODY_8BITMIME ? BODY_8BITMIME : BODY_DEFAULT,
+		.ret = first->has_reverse_path ? RET_DEFAULT : m->ret, .body = m->body_type,
 		.smtputf8 = m->smtputf8, .size = m->entry.content_bytes, .n_rcpts = v->n_rcpts,
 		.client_address = env.client_address, .client_name = env.client_name, .helo = env.client_helo,
 		.protocol = env.protocol, .login = env.login);

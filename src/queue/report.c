@@ -127,8 +127,7 @@ static bool may_tell(const struct message *m, const struct recipient *r)
 	struct spool_envelope env;
 
 	message_envelope(m, &env);
-	return r->notify == 0 || r->notify & SPOOL_NOTIFY_FAILURE ||
-		slice_eq(env.protocol, SLICE(REPORT_PROTOCOL));
+	return r->notify == 0 || r->notify & NOTIFY_FAILURE || slice_eq(env.protocol, SLICE(REPORT_PROTOCOL));
 }
 
 /* A list's owner is told apart from the sender, also when they are the same person: what the sender asked for
@@ -276,7 +275,7 @@ static bool may_tell_sender(const struct message *m, const struct recipient *r)
 static bool is_to_be_warned(const struct message *m, const struct recipient *r)
 {
 	return r->stage == STAGE_WAITING && !(r->progress_flags & PROGRESS_DELAY_TOLD) &&
-		(r->notify == 0 || r->notify & SPOOL_NOTIFY_DELAY) && may_tell_sender(m, r);
+		(r->notify == 0 || r->notify & NOTIFY_DELAY) && may_tell_sender(m, r);
 }
 
 /* One warning for all that share first's reverse-path. */
@@ -368,7 +367,7 @@ bool report_success(struct message *m, struct recipient *r, enum job_outcome how
 {
 	struct success *s;
 
-	if (!(r->notify & SPOOL_NOTIFY_SUCCESS) || how == JOB_RELAYED_DSN || !may_tell_sender(m, r))
+	if (!(r->notify & NOTIFY_SUCCESS) || how == JOB_RELAYED_DSN || !may_tell_sender(m, r))
 		return false;
 	s = mem_new(sizeof(*s));
 	s->m = m;
@@ -384,7 +383,7 @@ void report_expansion(struct message *m, const struct recipient *r, bool is_list
 {
 	struct dsn_recipient facts;
 
-	if (!(r->notify & SPOOL_NOTIFY_SUCCESS) || !may_tell_sender(m, r))
+	if (!(r->notify & NOTIFY_SUCCESS) || !may_tell_sender(m, r))
 		return;
 	report_fill(m, r, is_list ? DSN_ACTION_DELIVERED : DSN_ACTION_EXPANDED, &facts);
 	facts.status = SLICE("2.0.0");

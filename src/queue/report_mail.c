@@ -120,12 +120,12 @@ static int commit_text(const struct address *to, struct slice text, const struct
 		.forward_path = buf_slice(&trail),
 		.original = report->to,
 		.trail = buf_slice(&trail),
-		.notify = SPOOL_NOTIFY_NEVER,
+		.notify = NOTIFY_NEVER,
 	};
 	const struct spool_envelope env = {
 		.id = id,
 		.arrival_us = clock_wall_us(),
-		.body_type = SPOOL_BODY_8BITMIME,
+		.body_type = BODY_8BITMIME,
 		.smtputf8 = text_has_8bit(report->to),
 		.protocol = SLICE(REPORT_PROTOCOL),
 		.flags = report->flags,

@@ -179,7 +179,7 @@ static void views_give_back_what_came(void **state)
 
 	(void)state;
 	in.orcpt = SLICE("rfc822;a@h");
-	in.notify = SPOOL_NOTIFY_DELAY;
+	in.notify = NOTIFY_DELAY;
 	in.has_reverse_path = true;
 	in.reverse_path = SLICE("owner-l@h");
 	in.trail = SLICE("a@h\nb@h\tb");

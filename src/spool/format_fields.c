@@ -169,8 +169,8 @@ bool format_get_message(struct slice meta, struct spool_envelope *env_out, struc
 
 	env.arrival_us = fields_number(&f, UINT64_MAX);
 	env.content_bytes = fields_number(&f, INT64_MAX);
-	env.ret = (enum spool_ret)fields_number(&f, SPOOL_RET_HDRS);
-	env.body_type = (enum spool_body_type)fields_number(&f, SPOOL_BODY_BINARYMIME);
+	env.ret = (enum ret)fields_number(&f, RET_HDRS);
+	env.body_type = (enum body_type)fields_number(&f, BODY_8BITMIME);
 	env.smtputf8 = fields_number(&f, 1);
 	env.flags = (uint32_t)fields_number(&f, UINT32_MAX);
 	env.priority = (uint8_t)fields_number(&f, UINT8_MAX);

@@ -19,6 +19,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/list.h"
+#include "mail/envelope_options.h"
 #include <uv.h>
 
 struct spool;
@@ -51,16 +52,6 @@ struct spool_entry {
 
 /* ---- what a message consists of ---- */
 
-enum spool_ret {
-	SPOOL_RET_NONE = 0, /* not given */
-	SPOOL_RET_FULL = 1,
-	SPOOL_RET_HDRS = 2,
-};
-enum spool_body_type {
-	SPOOL_BODY_7BIT = 0,
-	SPOOL_BODY_8BITMIME = 1,
-	SPOOL_BODY_BINARYMIME = 2,
-};
 enum spool_flag { /* of a message; bits from 1 << 16 on are the user's own and only stored */
 	SPOOL_FLAG_HELD = 1,
 };
@@ -72,8 +63,8 @@ struct spool_envelope {
 	uint64_t content_bytes; /* given back by recovery; ignored by spool_message_commit, which knows it */
 	struct slice reverse_path; /* without brackets; empty is <> */
 	struct slice envid;	   /* RFC 3461 ENVID as received (xtext) */
-	enum spool_ret ret;
-	enum spool_body_type body_type;
+	enum ret ret;
+	enum body_type body_type;
 	bool smtputf8;
 	uint32_t flags; /* enum spool_flag */
 	uint8_t priority;
@@ -105,13 +96,6 @@ enum spool_rcpt_flag {		   /* bits from 1 << 16 on are the user's own and only s
 	SPOOL_RCPT_NO_FORWARD = 2, /* \user: nor is its ~/.forward read */
 };
 
-enum spool_notify { /* RFC 3461 NOTIFY; 0: not given */
-	SPOOL_NOTIFY_NEVER = 1,
-	SPOOL_NOTIFY_SUCCESS = 2,
-	SPOOL_NOTIFY_FAILURE = 4,
-	SPOOL_NOTIFY_DELAY = 8,
-};
-
 /* Where a command or file recipient was written: it is looked up there again before it is run. */
 enum spool_origin {
 	SPOOL_ORIGIN_NONE = 0,
@@ -137,7 +121,7 @@ struct spool_recipient {
 	bool has_reverse_path;	   /* so that an own reverse-path may be <> */
 	struct slice trail;	   /* forwarding steps; see mail/trail.h */
 	uint32_t parent; /* number of the recipient it came from; itself when it came with the message */
-	uint8_t notify;	 /* enum spool_notify */
+	uint8_t notify;	 /* enum notify */
 	enum spool_rcpt_kind kind;
 	uint32_t flags; /* enum spool_rcpt_flag */
 	enum spool_origin origin;
