@@ -24,13 +24,19 @@ static bool is_null_sender(struct slice s)
 	return s.len == 0 || slice_eq(s, SLICE("<>"));
 }
 
+/* Somebody's text that got onto the command line; no address has one. */
+static bool has_line_end(const char *argument)
+{
+	return strpbrk(argument, "\r\n") != NULL;
+}
+
 /* The bare address of -f, also when a display name or brackets come with it. */
 static int take_sender(struct submission *s, const struct sendmail_options *o)
 {
 	auto_buf struct buf text = BUF_INIT(2 * LIMIT_PATH);
 	struct slice given = slice_trim(slice_of(o->sender));
 	struct address_list list = ADDRESS_LIST_INIT(given, ADDRESS_UNQUALIFIED | ADDRESS_UTF8);
-	struct address_item item;
+	struct address_item item, second;
 
 	if (!o->has_sender) {
 		buf_append_str(&text, program_login(s->config));
@@ -41,7 +47,12 @@ static int take_sender(struct submission *s, const struct sendmail_options *o)
 	}
 	if (is_null_sender(given))
 		return EX_OK;
-	if (!address_list_next(&list, &item) || item.status != ADDRESS_OK) {
+	if (has_line_end(o->sender) || !address_list_next(&list, &item) ||
+		address_list_next(&list, &second)) {
+		program_complain("sender %s: must be one address", o->sender);
+		return EX_DATAERR;
+	}
+	if (item.status != ADDRESS_OK) {
 		program_complain("sender %s: %s", o->sender, address_status_text(item.status));
 		return EX_DATAERR;
 	}
@@ -98,6 +109,10 @@ static bool take_argument(struct submission *s, const char *argument, bool after
 		program_complain(
 			"%s: options come before the recipients (or write -- before such an address)",
 			argument);
+		return false;
+	}
+	if (has_line_end(argument)) {
+		program_complain("recipient: \"%s\": has a line end in it", argument);
 		return false;
 	}
 	while (address_list_next(&list, &item))
