@@ -326,7 +326,7 @@ void command_run(uv_loop_t *loop, const struct command_start *start, command_don
 	c->children.data = c->in.data = c->out.data = c->deadline.data = c;
 	c->n_handles = 4;
 	c->leash = start->leash;
-	r = start_all(c, start);
+	r = start->input.len > UINT_MAX ? -EFBIG : start_all(c, start); /* libuv counts so far */
 	if (r < 0) {
 		c->end.start_error = r;
 		close_all(c);

@@ -201,7 +201,7 @@ static void deliver_command(struct errand *e)
 	start.leash = errands.leash;
 	start.environment = command_environment(&e->strings, e->w->config, &e->w->user, &mail);
 	start.input = buf_slice(&e->r->text.text);
-	if (!start.environment || !start.line)
+	if (!start.environment)
 		answer(e, JOB_DEFERRED, "4.3.0", "no memory for the command");
 	else
 		command_run(&e->w->loop, &start, on_command_done, e);
@@ -341,12 +341,16 @@ static void begin(struct worker *w, struct worker_rcpt *r)
 	e = mem_new(sizeof(*e));
 	e->w = w;
 	e->r = r;
-	e->text = BUF_INIT(LIMIT_ALIAS_LINE);
+	e->text = BUF_INIT(LIMIT_ALIAS_LINE + 1);
 	e->strings = ARENA_INIT(ENVIRONMENT_MAX);
 	errands.n_running++;
 	errands.n_begun++;
 	switch (find_item(w, r->origin, &kind, &e->text)) {
-	case ALIAS_FOUND: deliver(e, kind); return;
+	case ALIAS_FOUND:
+		if (!buf_cstr(&e->text))
+			break; /* no memory for it */
+		deliver(e, kind);
+		return;
 	case ALIAS_NONE: route_anew(e); return;
 	case ALIAS_BROKEN: break;
 	}
