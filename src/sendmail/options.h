@@ -3,7 +3,7 @@
  * options.h - the command line of sendmail: the flags of Sendmail 8, Postfix, Exim and qmail's wrapper
  *
  * Parsing only: nothing is looked up, nobody's rights are checked. What is accepted and without effect says
- * so in the table of flags. Layer: program. Tests: test_options.c, fuzz/fuzz_sendmail_options.c.
+ * so in the table of flags. Layer: program. Tests: test_options.c, fuzz/fuzz_sendmail.c.
  */
 #pragma once
 #include "base/slice.h"

@@ -4,7 +4,8 @@
  * drop directory
  *
  * submission_send() returns 0 only when the mail is on stable storage. Both ways carry the same submission
- * id, so that a mail whose answer was lost is not taken twice. Layer: program. Tests: tests/system.
+ * id, so that a mail whose answer was lost is not taken twice. submission.c puts it together,
+ * submission_send.c sends it. Layer: program. Tests: tests/system/test_submission.py, fuzz/fuzz_sendmail.c.
  */
 #pragma once
 #include "base/buf.h"
