@@ -2,6 +2,7 @@
 /* queue.c - postrider queue: its verbs, options and ids; see queue_command.h */
 #include "control/commands.h"
 #include "control/queue_command.h"
+#include "mail/date.h"
 #include "mail/queue_filter.h"
 #include "mail/queue_id.h"
 #include <sysexits.h>
@@ -24,19 +25,13 @@ const char *time_text(uint64_t s)
 
 const char *age_text(uint64_t seconds)
 {
-	static const struct {
-		uint64_t s;
-		const char *unit;
-	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
 	static char texts[2][40];
 	static unsigned next;
 	char *text = texts[next++ % ARRAY_LEN(texts)];
-	size_t i = 0;
+	auto_buf struct buf b = BUF_INIT(sizeof(texts[0]));
 
-	while (i + 1 < ARRAY_LEN(units) && seconds < units[i].s)
-		i++;
-	uint64_t n = seconds / units[i].s;
-	(void)snprintf(text, sizeof(texts[0]), "%" PRIu64 " %s%s", n, units[i].unit, n == 1 ? "" : "s");
+	date_append_duration(&b, seconds);
+	(void)snprintf(text, sizeof(texts[0]), "%s", buf_cstr(&b));
 	return text;
 }
 

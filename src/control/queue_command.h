@@ -29,7 +29,7 @@ static inline bool queue_command_is_open(const struct queue_command *q)
 /* The next id of the command line or of standard input; false at the end. *status_out becomes EX_DATAERR when
  * a word is none, which is told. */
 bool queue_command_next_id(struct queue_command *q, uint64_t *id_out, int *status_out);
-/* "3 days", "2 hours": the largest unit. In one of two static buffers. */
+/* As date_append_duration(). In one of two static buffers. */
 const char *age_text(uint64_t seconds);
 const char *time_text(uint64_t s); /* in one of four static buffers */
 const char *mail_state_text(uint8_t state);

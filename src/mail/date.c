@@ -119,3 +119,18 @@ void date_append_mailq(struct buf *out, int64_t time_s)
 
 	buf_append(out, (struct slice){ text, (size_t)(at - text) });
 }
+
+/* In the largest unit of which there are several, or exactly one: 36 hours are not a day. */
+void date_append_duration(struct buf *out, uint64_t seconds)
+{
+	static const struct {
+		uint64_t s;
+		const char *name;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_LEN(units) && seconds < 2 * units[i].s && seconds != units[i].s)
+		i++;
+	uint64_t n = seconds / units[i].s;
+	buf_printf(out, "%" PRIu64 " %s%s", n, units[i].name, n == 1 ? "" : "s");
+}

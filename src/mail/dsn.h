@@ -29,7 +29,7 @@ enum dsn_action {
 enum dsn_diagnostic {		  /* whose words `said` are: the type of Diagnostic-Code */
 	DSN_DIAGNOSTIC_POSTRIDER, /* our own */
 	DSN_DIAGNOSTIC_SMTP,	  /* the remote host's reply */
-	DSN_DIAGNOSTIC_UNIX,	  /* output of a command */
+	DSN_DIAGNOSTIC_UNIX,	  /* how a command ended, and its output */
 	DSN_DIAGNOSTIC_COUNT
 };
 

@@ -47,9 +47,39 @@ static void survives_any_number(void **state)
 	}
 }
 
+static void writes_durations(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *want;
+	} rows[] = {
+		{ 0, "0 seconds" },
+		{ 1, "1 second" },
+		{ 60, "1 minute" },
+		{ 119, "119 seconds" },
+		{ 120, "2 minutes" },
+		{ 3599, "59 minutes" },
+		{ 3600, "1 hour" },
+		{ 5400, "90 minutes" },
+		{ 7200, "2 hours" },
+		{ 129600, "36 hours" },
+		{ 86400, "1 day" },
+		{ 432000, "5 days" },
+		{ 431999, "4 days" },
+		{ UINT64_MAX, "213503982334601 days" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_buf struct buf out = BUF_INIT(100);
+		date_append_duration(&out, rows[i].seconds);
+		assert_slice_equal(buf_slice(&out), slice_of(rows[i].want));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(writes_dates),
-		cmocka_unit_test(survives_any_number) };
+		cmocka_unit_test(writes_durations), cmocka_unit_test(survives_any_number) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
  */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "mail/date.h"
 #include "queue/core.h"
 #include <sys/random.h>
 
@@ -122,10 +123,10 @@ static void expire(struct message *m, struct recipient *r, const char *status)
 {
 	auto_buf struct buf reason = BUF_INIT(2 * LIMIT_REASON);
 	uint32_t attempts = attempts_of(r);
-	uint64_t age_s = message_age_s(m);
 
-	buf_printf(&reason, "gave up after %u attempt%s in %" PRIu64 " second%s: %.*s", attempts,
-		attempts == 1 ? "" : "s", age_s, age_s == 1 ? "" : "s", SLICE_ARG(r->reason));
+	buf_printf(&reason, "gave up after %u attempt%s in ", attempts, attempts == 1 ? "" : "s");
+	date_append_duration(&reason, message_age_s(m));
+	buf_printf(&reason, ": %.*s", SLICE_ARG(r->reason));
 	end(m, r, status, buf_slice(&reason));
 }
 

@@ -81,6 +81,16 @@ static void append_delays(struct buf *out, const struct message *m, const struct
 	}
 }
 
+/* Who has it, or was to have it. */
+static struct slice relay_of(const struct recipient *r)
+{
+	bool is_local = r->leaf == LEAF_USER || r->leaf == LEAF_COMMAND || r->leaf == LEAF_FILE;
+
+	if (r->remote.len)
+		return r->remote;
+	return r->by_transport ? SLICE("lmtp") : is_local ? SLICE("local") : SLICE("none");
+}
+
 void report_log(const struct message *m, const struct recipient *r, const char *what, const char *words)
 {
 	struct queue_id_text id = queue_id_format(m->entry.id);
@@ -95,11 +105,8 @@ void report_log(const struct message *m, const struct recipient *r, const char *
 	log_info("%s: to=<%.*s>, %s%.*s%srelay=%.*s, %.*s, dsn=%.*s, status=%s (%.*s)", id.at,
 		SLICE_ARG(r->forward_path), is_renamed ? "orig_to=<" : "",
 		is_renamed ? (int)r->original.len : 0, r->original.at, is_renamed ? ">, " : "",
-		SLICE_ARG(r->remote.len		       ? r->remote
-				: r->by_transport      ? SLICE("lmtp")
-				: r->leaf == LEAF_USER ? SLICE("local")
-						       : SLICE("none")),
-		SLICE_ARG(buf_slice(&delays)), SLICE_ARG(r->status), what, SLICE_ARG(reason));
+		SLICE_ARG(relay_of(r)), SLICE_ARG(buf_slice(&delays)), SLICE_ARG(r->status), what,
+		SLICE_ARG(reason));
 }
 
 /* ---- failures ---- */

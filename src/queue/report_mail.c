@@ -17,9 +17,11 @@
 
 /* ---- facts ---- */
 
-/* Who said it: the remote host, when its words are quoted, or else we. */
+/* Who said it: a command, or the remote host, when its words are quoted; or else we. */
 static void fill_diagnostic(const struct recipient *r, enum dsn_action action, struct dsn_recipient *out)
 {
+	if (r->leaf == LEAF_COMMAND)
+		out->diagnostic = DSN_DIAGNOSTIC_UNIX;
 	if (r->leaf != LEAF_REMOTE && !r->by_transport)
 		return;
 	if (action == DSN_ACTION_RELAYED) { /* the reason is its reply, and nothing else */
