@@ -6,7 +6,7 @@
  * Taken only while the fcntl lock of the mailbox is held. That makes a lock file with this host's note in it
  * a leftover: a living process of ours would hold the fcntl lock as well. The note says how long the mailbox
  * was, so that what a killed process wrote, and never reported, can be cut off. Layer: local.
- * Tests: test_mailbox.c, test_refusals.c.
+ * Tests: test_dotlock.c, test_refusals.c.
  */
 #pragma once
 #include "base/slice.h"
