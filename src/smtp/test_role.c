@@ -6,13 +6,8 @@
  * forbids shows here.
  */
 #include "smtp/smtp.h"
-#include "base/file.h"
-#include "ipc/role.h"
 #include "smtp/test_server.h"
-#include "support/test.h"
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
+#include "support/role_process.h"
 
 static uv_loop_t *loop;
 static struct server server;
@@ -56,33 +51,15 @@ static const msg_handler handlers[MSG_TYPE_COUNT] = { [MSG_READY] = on_ready,
 	[MSG_JOB_DONE] = on_done };
 static const struct channel_hooks hooks = { handlers, NULL, on_closed };
 
-/* The child's side of the contract: control channel at 3, configuration at 4. */
-_Noreturn static void run_role(int control_fd, int config_fd)
-{
-	char name[] = "smtp", sandbox[] = "--sandbox=/nonexistent";
-	char *argv[] = { name, sandbox, NULL };
+static const struct role_program program = { .name = "postriderd: smtp", .main = smtp_main };
 
-	/* Out of the way first: they may be 3 and 4 the other way round. */
-	int c = fcntl(control_fd, F_DUPFD, 10), f = fcntl(config_fd, F_DUPFD, 10);
-	if (c < 0 || f < 0 || dup2(c, ROLE_FD_CONTROL) < 0 || dup2(f, ROLE_FD_CONFIG) < 0)
-		_exit(99);
-	(void)close(c);
-	(void)close(f);
-	_exit(smtp_main(2, argv));
-}
-
-/* Before this process has a loop: the child makes its own. */
 static pid_t start_role(const char *config, int *control_out)
 {
-	int fds[2], config_fd = memfd_create("config", MFD_CLOEXEC);
+	int fds[2], config_fd = role_process_config(slice_of(config));
 	pid_t pid;
 
-	assert_true(config_fd >= 0);
-	assert_int_equal(file_write_all(config_fd, slice_of(config)), 0);
 	assert_int_equal(channel_pair(fds), 0);
-	pid = fork();
-	if (pid == 0)
-		run_role(fds[1], config_fd);
+	pid = role_process_start(&program, "/nonexistent", fds[1], config_fd);
 	(void)close(fds[1]);
 	(void)close(config_fd);
 	*control_out = fds[0];
@@ -121,7 +98,7 @@ static void relays_and_stops(void **state)
 {
 	static const struct server_manners good = { 0 };
 	char destination[64];
-	int status, control_fd;
+	int control_fd;
 	pid_t pid;
 
 	(void)state;
@@ -142,9 +119,7 @@ static void relays_and_stops(void **state)
 	SEND(control, STOP, .unused = 0);
 	assert_false(is_gone);
 	await(&is_gone);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(role_process_wait(pid), 0);
 	channel_free(&control);
 	channel_free(&queue);
 	server_hang_up(&server);
@@ -154,8 +129,10 @@ static void relays_and_stops(void **state)
 	(void)uv_run(loop, UV_RUN_NOWAIT);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(relays_and_stops) };
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int status = role_process_main(&program, argc, argv);
+
+	return status >= 0 ? status : cmocka_run_group_tests(tests, NULL, NULL);
 }
