@@ -128,7 +128,7 @@ int exim_run(const struct config *config, const struct sendmail_options *o)
 		return program_complain_of_daemon(&c, r);
 	status = o->verb == EXIM_HEADER || o->verb == EXIM_BODY ? view(&c, config, o) : act(&c, o);
 	client_close(&c);
-	return fflush(stdout) == 0 ? status : EX_IOERR;
+	return program_end_output(status);
 }
 
 /* ---- -bP ---- */
@@ -157,5 +157,5 @@ int settings_run(const struct config *config, const struct sendmail_options *o)
 			o->words[i]);
 		status = EX_DATAERR;
 	}
-	return fflush(stdout) == 0 ? status : EX_IOERR;
+	return program_end_output(status);
 }

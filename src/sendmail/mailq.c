@@ -97,7 +97,7 @@ static int print_end(struct listing *l)
 	else if (l->n_mails)
 		(void)printf("\n-- %" PRIu64 " Kbytes in %" PRIu64 " Request%s.\n", l->bytes / 1024,
 			l->n_mails, l->n_mails == 1 ? "" : "s");
-	return fflush(stdout) == 0 && !ferror(stdout) ? l->status : EX_IOERR;
+	return program_end_output(l->status);
 }
 
 struct mail {

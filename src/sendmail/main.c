@@ -45,6 +45,14 @@ void program_complain(const char *fmt, ...)
 	}
 }
 
+int program_end_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	program_complain("standard output cannot be written: %s", strerror(errno));
+	return EX_IOERR;
+}
+
 bool program_sibling(const char *name, const struct config *config, char *path_out, size_t size)
 {
 	/* In a sandbox: beside this program, where a build puts it, or the installed one. */
@@ -141,7 +149,7 @@ static int tell(const struct sendmail_options *o)
 		help_print(complaints.called_as);
 	else
 		(void)puts("Postrider " POSTRIDER_VERSION);
-	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	return program_end_output(EX_OK);
 }
 
 static int run(struct config *config, const struct paths *paths, const struct sendmail_options *o)
@@ -173,8 +181,12 @@ static int run_configured(struct paths *paths, const struct sendmail_options *o)
 		program_complain("-C %s: only root may choose the configuration", o->config_file);
 		return EX_NOPERM;
 	}
-	if (o->config_file)
-		(void)snprintf(paths->config_file, sizeof(paths->config_file), "%s", o->config_file);
+	if (o->config_file &&
+		snprintf(paths->config_file, sizeof(paths->config_file), "%s", o->config_file) >=
+			(int)sizeof(paths->config_file)) {
+		program_complain("-C: the file name is too long");
+		return EX_USAGE;
+	}
 	config = config_load_or_default(paths); /* mail must get away */
 	status = run(config, paths, o);
 	config_free(&config);
@@ -197,11 +209,24 @@ static const struct {
 	{ "praliases", praliases_run },
 };
 
+/* -1: it is none of those names. */
+static int run_other_name(const struct paths *paths, int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_LEN(other_names); i++) {
+		if (!is_called(other_names[i].name))
+			continue;
+		struct config *config = config_load_or_default(paths);
+		int status = other_names[i].run(config, argc, argv);
+		config_free(&config);
+		return program_end_output(status);
+	}
+	return -1;
+}
+
 int main(int argc, char **argv)
 {
 	struct sendmail_options o;
 	struct paths paths;
-	struct config *config;
 	char complaint[256];
 	int status;
 
@@ -213,14 +238,9 @@ int main(int argc, char **argv)
 	tzset();
 	if (!paths_init_from_environment(&paths))
 		return EX_CONFIG;
-	for (size_t i = 0; i < ARRAY_LEN(other_names); i++) {
-		if (!is_called(other_names[i].name))
-			continue;
-		config = config_load_or_default(&paths);
-		status = other_names[i].run(config, argc, argv);
-		config_free(&config);
-		return fflush(stdout) == 0 ? status : EX_IOERR;
-	}
+	status = run_other_name(&paths, argc, argv);
+	if (status >= 0)
+		return status;
 	if (!options_parse(argv[0], argc, argv, &o, complaint)) {
 		program_complain("%s", complaint);
 		help_usage(complaints.called_as);

@@ -11,6 +11,9 @@
 
 /* "sendmail: ..." on standard error, named as it was called, in one line that commands no terminal. */
 void program_complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* At the end of a mode that prints: status, or EX_IOERR when standard output could not be written, which is
+ * told. */
+MUST_USE int program_end_output(int status);
 /* The path of another of our programs: beside this one in sandbox mode, else where it was installed. */
 MUST_USE bool program_sibling(const char *name, const struct config *config, char *path_out, size_t size);
 /* False when the mail system's directories are missing; then it has said what to do. */

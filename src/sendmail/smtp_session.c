@@ -264,6 +264,18 @@ static void cmd_vrfy(struct session *s, struct slice args)
 	say(s, 252, "2.5.0", "Cannot verify, but will take mail for it");
 }
 
+static void cmd_help(struct session *s, struct slice args)
+{
+	(void)args;
+	say(s, 214, "2.0.0", "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT; see RFC 5321");
+}
+
+static void cmd_not_done(struct session *s, struct slice args)
+{
+	(void)args;
+	say(s, 502, "5.5.1", "Not implemented");
+}
+
 static void cmd_quit(struct session *s, struct slice args)
 {
 	(void)args;
@@ -283,6 +295,12 @@ static const struct {
 	{ SMTP_VERB_RSET, cmd_rset },
 	{ SMTP_VERB_NOOP, cmd_noop },
 	{ SMTP_VERB_VRFY, cmd_vrfy },
+	{ SMTP_VERB_HELP, cmd_help },
+	{ SMTP_VERB_EXPN, cmd_not_done },
+	{ SMTP_VERB_ETRN, cmd_not_done },
+	{ SMTP_VERB_AUTH, cmd_not_done },
+	{ SMTP_VERB_BDAT, cmd_not_done },
+	{ SMTP_VERB_STARTTLS, cmd_not_done },
 	{ SMTP_VERB_QUIT, cmd_quit },
 };
 

@@ -284,11 +284,11 @@ def test_only_addresses_ask_for_smtputf8(postrider_with):
 
 def test_smtp_session(sandbox):
     dialogue = ["EHLO me", "MAIL FROM:<user1> RET=HDRS ENVID=e1", "RCPT TO:<user2> NOTIFY=SUCCESS ORCPT=rfc822;u+2Bx@y",
-                "RCPT TO:<@>", "VRFY x", "NOOP", "HELP", "DATA", "Subject: by pipe\r\n\r\n..dot\r\n.", "RSET",
+                "RCPT TO:<@>", "VRFY x", "NOOP", "HELP", "EXPN x", "STARTTLS", "FOO", "DATA", "Subject: by pipe\r\n\r\n..dot\r\n.", "RSET",
                 "RCPT TO:<user2>", "QUIT"]
     done = sandbox.sendmail("user1", "-bs", message="".join(line + "\r\n" for line in dialogue), text=True)
     codes = [line[:3] for line in done.stdout.splitlines() if line[3:4] != "-"]
-    assert codes == ["220", "250", "250", "250", "501", "252", "250", "500", "354", "250", "250", "503", "221"]
+    assert codes == ["220", "250", "250", "250", "501", "252", "250", "214", "502", "502", "500", "354", "250", "250", "503", "221"]
     assert {"SMTPUTF8", "DSN", "8BITMIME", "PIPELINING"} <= {line[4:] for line in done.stdout.splitlines()}
     [got] = sandbox.wait_messages("user2")
     assert got["Subject"] == "by pipe" and got.get_payload() == ".dot\n"

@@ -221,6 +221,45 @@ def test_surroundings(host):
     assert list(uids.values()) == [2 * len(SURROUNDINGS), 2 * len(SURROUNDINGS) + 1]
 
 
+# Who, a shell's commands, exit status, what is said; the daemon runs, or does not.
+STATUSES_UP = [
+    ("user1", "sendmail user2 </", 74, "standard input: Is a directory"),
+    ("user1", "mailq >/dev/full", 74, "standard output cannot be written: No space left"),
+    ("user1", "sendmail --help >/dev/full", 74, "standard output cannot be written: No space left"),
+    ("user1", "sendmail -bP >/dev/full", 74, "standard output cannot be written: No space left"),
+    ("user1", "sendmail -C /etc/postrider/postrider.conf user2", 77, "-C /etc/postrider/postrider.conf: only root"),
+    ("user1", "sendmail -qI010C5D6161923A1", 66, "no such mail in the queue"),
+    ("user1", "newaliases", 77, "run newaliases as root"),
+    ("user1", "sendmail user2; sendmail user2; sendmail user2", 75, r"Too many messages in a minute \(queue.max_per_uid\)"),
+    ("root", "sendmail -bi -oA/no/such/file", 66, "/no/such/file"),
+    ("root", "sendmail -Mf 010C5D6161923A1", 66, "no such mail in the queue"),
+]
+STATUSES_DOWN = [
+    ("user1", "mailq", 69, "postriderd is not running"),
+    ("user1", "sendmail -q", 69, "postriderd is not running"),
+    ("user1", "sendmail -bpc", 69, "postriderd is not running"),
+    ("root", "sendmail -M 010C5D6161923A1", 75, "postriderd cannot be asked: No such file or directory"),
+    ("user1", "exec prlimit --nproc=0 sendmail user2", 71, "Resource temporarily unavailable"),
+    ("root", "chmod 0700 /var/spool/postrider/drop; chown root /var/spool/postrider/drop; "
+             "setpriv --reuid=user1 --regid=user1 --clear-groups sendmail user2", 75, "could not be left for its next start"),
+    ("root", "mount -t tmpfs -o size=1m none /var/spool/postrider/drop; chmod 1777 /var/spool/postrider/drop; "
+             "sendmail user2; s=$?; umount /var/spool/postrider/drop; exit $s", 75, "the disk is full"),
+    ("root", "echo '[main]\nx = y' >/etc/postrider/postrider.conf; newaliases", 78, "postrider.conf:2: "),
+]
+
+
+@pytest.mark.setgid
+def test_exit_statuses(host):
+    host.configure({"queue.max_per_uid": "2"})
+    host.restart()
+    for rows in [STATUSES_UP, STATUSES_DOWN]:
+        for user, script, status, said in rows:
+            done = host.run(user, ["sh", "-c", script], stdin="\n", check=False)
+            assert done.returncode == status, f"{script}: {done.returncode} {done.stderr}"
+            assert re.search(said, done.stderr), f"{script}: {done.stderr}"
+        host.stop()
+
+
 def test_the_sender_is_the_real_user(host):
     host.run("root", ["usermod", "--comment", "Ursula & One, Room 7", "user1"])
     lies = {"LOGNAME": "root", "USER": "payam", "HOME": "/root"}
