@@ -6,8 +6,10 @@
  */
 #include "control/spool.h"
 #include "control/commands.h"
-#include <jansson.h>
+#include "mail/json.h"
 #include <sysexits.h>
+
+#define LINE_MAX_BYTES 8192 /* of one problem or record as JSON */
 
 /* ---- telling of problems ---- */
 
@@ -51,14 +53,23 @@ void spool_file_of(const struct spool_problem *p, char *out, size_t size)
 		(void)snprintf(out, size, "log/%016" PRIX64 ".seg", p->generation);
 }
 
-static json_t *problem_json(const struct spool_problem *p, const char *file)
+static void problem_json(struct json *j, const struct spool_problem *p, const char *file)
 {
-	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:s*, s:s*, s:s}", "problem",
-		spool_problem_text(p->kind), "file", file, "is_damage", spool_problem_is_damage(p), "offset",
-		(json_int_t)p->offset, "bytes", (json_int_t)p->bytes, "first_lsn", (json_int_t)p->first_lsn,
-		"last_lsn", (json_int_t)p->last_lsn, "records_saved", (json_int_t)p->n_salvaged, "id",
-		p->id ? queue_id_format(p->id).at : NULL, "error", p->error ? strerror(-p->error) : NULL,
-		"advice", advice(p->kind));
+	json_put_object(j, NULL);
+	json_put_text(j, "problem", slice_of(spool_problem_text(p->kind)));
+	json_put_text(j, "file", slice_of(file));
+	json_put_bool(j, "is_damage", spool_problem_is_damage(p));
+	json_put_number(j, "offset", p->offset);
+	json_put_number(j, "bytes", p->bytes);
+	json_put_number(j, "first_lsn", p->first_lsn);
+	json_put_number(j, "last_lsn", p->last_lsn);
+	json_put_number(j, "records_saved", p->n_salvaged);
+	if (p->id)
+		json_put_text(j, "id", slice_of(queue_id_format(p->id).at));
+	if (p->error)
+		json_put_text(j, "error", slice_of(strerror(-p->error)));
+	json_put_text(j, "advice", slice_of(advice(p->kind)));
+	json_put_object_end(j);
 }
 
 static void problem_print(const struct spool_problem *p, const char *file)
@@ -79,8 +90,16 @@ static void problem_print(const struct spool_problem *p, const char *file)
 
 struct check {
 	size_t n_messages, n_problems, n_damages;
-	json_t *problems; /* NULL: text */
+	bool writes_json;
+	struct json json;
+	struct buf out; /* of json, printed problem by problem */
 };
+
+static void check_print(struct check *c)
+{
+	(void)fwrite(c->out.at, 1, c->out.len, stdout); /* ferror() tells at the end */
+	buf_clear(&c->out);
+}
 
 static void on_problem(void *user, const struct spool_problem *p)
 {
@@ -90,10 +109,12 @@ static void on_problem(void *user, const struct spool_problem *p)
 	spool_file_of(p, file, sizeof(file));
 	c->n_problems++;
 	c->n_damages += spool_problem_is_damage(p);
-	if (c->problems)
-		(void)json_array_append_new(c->problems, problem_json(p, file));
-	else
+	if (!c->writes_json) {
 		problem_print(p, file);
+		return;
+	}
+	problem_json(&c->json, p, file);
+	check_print(c);
 }
 
 static void on_message(
@@ -123,34 +144,47 @@ int spool_fail(const char *dir, int error)
 	}
 }
 
-static int print_json(json_t *json)
+static void check_begin(struct check *c)
 {
-	int r = json_dumpf(json, stdout, JSON_INDENT(1));
+	c->json = JSON_INIT(&c->out);
+	if (!c->writes_json)
+		return;
+	json_put_object(&c->json, NULL);
+	json_put_array(&c->json, "problems");
+}
 
-	json_decref(json);
-	return r < 0 || putchar('\n') == EOF ? EX_IOERR : EX_OK;
+static void check_end(struct check *c)
+{
+	if (!c->writes_json) {
+		(void)printf("%zu messages, %zu problems, %zu of them damage\n", c->n_messages, c->n_problems,
+			c->n_damages);
+		return;
+	}
+	json_put_array_end(&c->json);
+	json_put_number(&c->json, "messages", c->n_messages);
+	json_put_number(&c->json, "damages", c->n_damages);
+	json_put_object_end(&c->json);
+	buf_append_byte(&c->out, '\n');
+	check_print(c);
 }
 
 static int check(const struct paths *paths, const struct spool_words *w)
 {
-	struct check c = { .problems = w->json ? json_array() : NULL };
+	struct check c = { .writes_json = w->json, .out = BUF_INIT(LINE_MAX_BYTES) };
 	const struct spool_visitor visitor = {
 		.message = on_message, .problem = on_problem, .verify_content = true
 	};
-	int r = spool_scan(paths->spool_dir, &visitor, &c);
+	int r;
 
-	if (r < 0) {
-		json_decref(c.problems);
+	check_begin(&c);
+	r = spool_scan(paths->spool_dir, &visitor, &c);
+	if (r == 0)
+		check_end(&c);
+	buf_free(&c.out);
+	if (r < 0)
 		return spool_fail(paths->spool_dir, r);
-	}
-	if (c.problems) {
-		if (print_json(json_pack("{s:I, s:I, s:o}", "messages", (json_int_t)c.n_messages, "damages",
-			    (json_int_t)c.n_damages, "problems", c.problems)) != EX_OK)
-			return EX_IOERR;
-	} else {
-		(void)printf("%zu messages, %zu problems, %zu of them damage\n", c.n_messages, c.n_problems,
-			c.n_damages);
-	}
+	if (fflush(stdout) == EOF || ferror(stdout))
+		return EX_IOERR;
 	return c.n_damages ? SPOOL_EXIT_DAMAGE : EX_OK;
 }
 
@@ -174,6 +208,32 @@ static bool is_wanted(const struct dump *d, uint64_t id)
 	return d->words->id == 0 || d->words->id == id;
 }
 
+struct dumped {
+	uint64_t generation, offset, lsn, id;
+	unsigned type;
+	size_t fields_bytes;
+	uint64_t content_bytes;
+};
+
+static void dump_json(const struct dumped *r)
+{
+	auto_buf struct buf line = BUF_INIT(LINE_MAX_BYTES);
+	struct json j = JSON_INIT(&line);
+	char file[64];
+
+	(void)snprintf(file, sizeof(file), "log/%016" PRIX64 ".seg", r->generation);
+	json_put_object(&j, NULL);
+	json_put_text(&j, "file", slice_of(file));
+	json_put_number(&j, "offset", r->offset);
+	json_put_number(&j, "lsn", r->lsn);
+	json_put_text(&j, "id", slice_of(queue_id_format(r->id).at));
+	json_put_text(&j, "type", slice_of(type_name(r->type)));
+	json_put_number(&j, "fields", r->fields_bytes);
+	json_put_number(&j, "content", r->content_bytes);
+	json_put_object_end(&j);
+	(void)printf("%.*s\n", SLICE_ARG(buf_slice(&line)));
+}
+
 static void dump_record(void *user, uint64_t generation, uint64_t offset, uint64_t lsn, uint64_t id,
 	unsigned type, struct slice meta, uint64_t content_bytes)
 {
@@ -183,11 +243,7 @@ static void dump_record(void *user, uint64_t generation, uint64_t offset, uint64
 		return;
 	d->n_shown++;
 	if (d->words->json)
-		(void)printf(
-			"{\"file\": \"log/%016" PRIX64 ".seg\", \"offset\": %" PRIu64 ", \"lsn\": %" PRIu64
-			", \"id\": \"%s\", \"type\": \"%s\", \"fields\": %zu, \"content\": %" PRIu64 "}\n",
-			generation, offset, lsn, queue_id_format(id).at, type_name(type), meta.len,
-			content_bytes);
+		dump_json(&(struct dumped){ generation, offset, lsn, id, type, meta.len, content_bytes });
 	else
 		(void)printf("%016" PRIX64 "+%-9" PRIu64 " %12" PRIu64
 			     "  %s  %-10s %6zu bytes of fields, %" PRIu64 " of content\n",

@@ -30,6 +30,7 @@ struct repair {
 	char backup[64], backup_path[PATH_MAX];
 	uv_loop_t loop;
 	struct spool *fresh; /* NULL: only looking */
+	struct saved *saved; /* in fresh */
 	struct buf kept;     /* ids of the messages that are saved, 8 bytes each, ascending */
 	size_t n_saved, n_lost, n_damages, n_under_way;
 	int error; /* the first */
@@ -69,6 +70,7 @@ static int look(struct repair *r)
 /* ---- saving ---- */
 
 struct saved {
+	struct saved *next;
 	struct repair *repair;
 	struct spool_entry entry;
 };
@@ -164,8 +166,10 @@ static void save(
 		note_error(r, error);
 		return;
 	}
-	s = mem_new(sizeof(*s)); /* until the end of the process: the spool refers to it */
+	s = mem_new(sizeof(*s)); /* until the spool is closed, which refers to it */
 	s->repair = r;
+	s->next = r->saved;
+	r->saved = s;
 	buf_append(&r->kept, (struct slice){ (const char *)&env->id, sizeof(env->id) });
 	spool_message_commit(m, &s->entry, env, pending.rcpts, pending.n_rcpts, committed, s);
 	if (++r->n_under_way % BATCH_MESSAGES == 0 || env->content_bytes > CHUNK_BYTES)
@@ -176,25 +180,38 @@ static void closed(void *user)
 {
 }
 
-/* The clean log in the backup directory, complete and synced. */
-static int write_fresh(struct repair *r)
+static int fill_fresh(struct repair *r)
 {
 	static const struct spool_hooks hooks = { no_message, NULL, NULL, NULL };
 	const struct spool_settings like_the_queue = { .segment_bytes = r->segment_bytes & ~UINT64_C(4095) };
 	const struct spool_visitor visitor = {
 		.high_water = keep_high_water, .message = remember, .content = save, .verify_content = true
 	};
-	int error;
+	int error = spool_open(r->backup_path, &like_the_queue, &r->loop, &hooks, r, &r->fresh);
 
-	CHECK(uv_loop_init(&r->loop) == 0);
-	error = spool_open(r->backup_path, &like_the_queue, &r->loop, &hooks, r, &r->fresh);
 	if (error < 0)
 		return error;
 	error = spool_scan(r->dir, &visitor, r);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT);
 	spool_close(r->fresh, closed, NULL);
 	(void)uv_run(&r->loop, UV_RUN_DEFAULT);
+	while (r->saved) {
+		struct saved *s = r->saved;
+		r->saved = s->next;
+		mem_free(s);
+	}
 	return error < 0 ? error : r->error;
+}
+
+/* The clean log in the backup directory, complete and synced. */
+static int write_fresh(struct repair *r)
+{
+	int error;
+
+	CHECK(uv_loop_init(&r->loop) == 0);
+	error = fill_fresh(r);
+	CHECK(uv_loop_close(&r->loop) == 0);
+	return error;
 }
 
 /* ---- bodies ---- */

@@ -3,7 +3,9 @@
  * json.h - writing JSON: objects in one line, their members in the order of the calls
  *
  * Never reads any. Text may be any bytes: what is no UTF-8 becomes U+FFFD, so that a reader always gets what
- * it can parse. A buf that is full says so by itself. Layer: mail. Tests: test_json.c.
+ * it can parse. A buf that is full says so by itself. A library is not used: jansson refuses text that is no
+ * UTF-8, which addresses and reasons may be, and wants the whole of an answer in memory, which a queue of a
+ * million messages must not be. Layer: mail. Tests: test_json.c.
  */
 #pragma once
 #include "base/buf.h"
