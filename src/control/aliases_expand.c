@@ -44,6 +44,8 @@ static const struct {
 	[ALIAS_STEP_DEEP] = { "too-deep", "more than 100 aliases lead here; the mail is returned",
 		EX_DATAERR },
 	[ALIAS_STEP_ERROR] = { "error", "left out", EX_OK },
+	[ALIAS_STEP_NOTHING] = { "no-recipient",
+		"no usable recipient; the mail waits until this is put right", EX_DATAERR },
 	[ALIAS_STEP_BROKEN] = { "unknown", "no table can be asked; the mail waits", EX_UNAVAILABLE },
 };
 

@@ -192,6 +192,7 @@ static bool visit_for_readers(const struct alias_step *step, void *user)
 	case ALIAS_STEP_DEFER:
 	case ALIAS_STEP_DISCARD:
 	case ALIAS_STEP_ERROR:
+	case ALIAS_STEP_NOTHING:
 	case ALIAS_STEP_COUNT: break;
 	}
 	return !readers->has_reader;

@@ -183,7 +183,7 @@ static void audit(struct rebuild *r)
 
 static int rebuild_all(struct rebuild *r)
 {
-	enum alias_install_outcome outcomes[LIMIT_ALIAS_FILES];
+	enum alias_install_outcome outcomes[LIMIT_ALIAS_FILES] = { 0 };
 	int errors[LIMIT_ALIAS_FILES] = { 0 }, status = 0;
 
 	for (size_t i = 0; i < r->files.n; i++)

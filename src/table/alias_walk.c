@@ -274,16 +274,16 @@ static void walk_item(
 {
 	static const struct {
 		enum alias_step_kind kind;
-		char class; /* for duplicates */
+		char class; /* for duplicates; 0: says what it says */
 	} kinds[] = {
-		[RHS_ERROR] = { ALIAS_STEP_ERROR, 'e' },
+		[RHS_ERROR] = { ALIAS_STEP_ERROR, '\0' },
 		[RHS_FILE] = { ALIAS_STEP_FILE, 'f' },
 		[RHS_DIRECTORY] = { ALIAS_STEP_DIRECTORY, 'f' },
 		[RHS_COMMAND] = { ALIAS_STEP_COMMAND, 'c' },
 		[RHS_INCLUDE] = { ALIAS_STEP_LIST, 'l' },
-		[RHS_FAIL] = { ALIAS_STEP_FAIL, 'v' },
-		[RHS_DEFER] = { ALIAS_STEP_DEFER, 'v' },
-		[RHS_BLACKHOLE] = { ALIAS_STEP_DISCARD, 'v' },
+		[RHS_FAIL] = { ALIAS_STEP_FAIL, '\0' },
+		[RHS_DEFER] = { ALIAS_STEP_DEFER, '\0' },
+		[RHS_BLACKHOLE] = { ALIAS_STEP_DISCARD, '\0' },
 	};
 
 	if (item->kind == RHS_ADDRESS) {
@@ -298,7 +298,7 @@ static void walk_item(
 	}
 	if (item->kind == RHS_ERROR)
 		step->why = error_text(item);
-	else
+	if (kinds[item->kind].class)
 		step->is_duplicate = !claim(w, kinds[item->kind].class, item->text, SLICE_EMPTY);
 	if (item->kind == RHS_INCLUDE)
 		walk_list(w, f, step);
@@ -309,16 +309,22 @@ static void walk_item(
 /* Text that lies in a table or a list stays where it is while its items are walked. */
 static void walk_items(struct walk *w, const struct frame *f)
 {
+	struct alias_step nothing = step_at(f, f->value.file, f->value.line, f->key);
+	size_t n_usable = 0;
 	struct rhs_item item;
 	struct rhs rhs;
 
 	rhs_init(&rhs, f->value.text, 0);
 	while (!w->is_over && rhs_next(&rhs, &item)) {
+		n_usable += item.kind != RHS_ERROR;
 		struct alias_step step =
 			step_at(f, f->value.file, rhs_line(&rhs, item.offset, f->value.line), item.text);
 		walk_item(w, f, &item, &step);
 	}
 	rhs_deinit(&rhs);
+	nothing.kind = ALIAS_STEP_NOTHING;
+	if (n_usable == 0)
+		visit(w, &nothing);
 }
 
 /* What has no meaning in a list. */

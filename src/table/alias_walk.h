@@ -23,10 +23,11 @@ enum alias_step_kind {
 	ALIAS_STEP_FAIL,
 	ALIAS_STEP_DEFER,
 	ALIAS_STEP_DISCARD,
-	ALIAS_STEP_LOOP,   /* leads back to an alias above: the mail is returned */
-	ALIAS_STEP_DEEP,   /* too many aliases one below the other: the mail is returned */
-	ALIAS_STEP_ERROR,  /* an item that is left out; why */
-	ALIAS_STEP_BROKEN, /* no table can be asked: the mail waits */
+	ALIAS_STEP_LOOP,    /* leads back to an alias above: the mail is returned */
+	ALIAS_STEP_DEEP,    /* too many aliases one below the other: the mail is returned */
+	ALIAS_STEP_ERROR,   /* an item that is left out; why */
+	ALIAS_STEP_NOTHING, /* behind the items of an alias: none is usable, so the mail waits */
+	ALIAS_STEP_BROKEN,  /* no table can be asked: the mail waits */
 	ALIAS_STEP_COUNT
 };
 struct alias_step {

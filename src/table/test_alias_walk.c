@@ -31,6 +31,7 @@ static bool describe(const struct alias_step *s, void *user)
 		[ALIAS_STEP_LOOP] = 'o',
 		[ALIAS_STEP_DEEP] = 'O',
 		[ALIAS_STEP_ERROR] = '!',
+		[ALIAS_STEP_NOTHING] = '0',
 		[ALIAS_STEP_BROKEN] = '?' };
 
 	buf_printf(user, "%u%c%.*s%s%s", s->depth, classes[s->kind], SLICE_ARG(s->name),
@@ -83,6 +84,7 @@ static void kinds_of_items(void **state)
 		{ "x: error:421 later\n", "x", "0Ax 1Dlater:1/421 " },
 		{ "x: a, :blackhole:\n", "x", "0Ax 1ua:1 1x:1 " },
 		{ "x: a b, c\n", "x", "0Ax 1!a b:1(why) 1uc:1 " },
+		{ "x: a b\n", "x", "0Ax 1!a b:1(why) 10x:1 " },
 		{ "x: :unknown:\n", "x", "0ux " },
 	};
 
