@@ -43,15 +43,17 @@ uint64_t queue_wall_of(uint64_t us)
 
 void age_check_clock(void)
 {
+	auto_buf struct buf text = BUF_INIT(100);
 	int64_t jumped_us = (int64_t)(clock_wall_us() - queue_wall_of(queue_now_us()));
 
-	if (jumped_us > JUMP_US || jumped_us < -JUMP_US) {
-		clocks.jumped_us += jumped_us;
-		log_info("the clock jumped by %" PRId64 " seconds; times of retries move with it",
-			jumped_us / 1000000);
-	} else {
+	if (jumped_us <= JUMP_US && jumped_us >= -JUMP_US) {
 		clocks.started_wall_us += (uint64_t)jumped_us;
+		return;
 	}
+	clocks.jumped_us += jumped_us;
+	date_append_duration(&text, ((uint64_t)llabs(jumped_us) + 500000) / 1000000);
+	log_info("the clock jumped %s by %s; times of retries move with it",
+		jumped_us > 0 ? "forward" : "back", buf_cstr(&text));
 }
 
 /* ---- retries ---- */

@@ -86,8 +86,7 @@ bool filter_wants(const struct queue_filter *f, const struct message *m)
 
 static bool is_out_of_question(const struct client_walk *w, const struct message *m)
 {
-	return m->is_deleted || (w->hooks->changes_mail && m->arrival_us > w->started_us) ||
-		!wants_mail(&w->filter, m) || !client_may_see(w->client, m);
+	return m->is_deleted || !wants_mail(&w->filter, m) || !client_may_see(w->client, m);
 }
 
 /* Goes on with what is not known yet of m; the turn's steps may end before all is. */
@@ -192,6 +191,8 @@ struct client_walk *client_walk_start(
 		walk_start_nowhere(&w->walk, &walk_hooks);
 	else
 		walk_start(&w->walk, &walk_hooks, m);
+	if (hooks->changes_mail)
+		walk_end_here(&w->walk);
 	c->walk = w;
 	return w;
 }

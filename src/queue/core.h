@@ -77,7 +77,7 @@ void recipient_record(struct message *m, struct recipient *r); /* as it stands n
 
 /* ---- age.c ---- */
 void age_init(void);
-void age_check_clock(void);	     /* now and then: notices when it jumped */
+void age_check_clock(void);	     /* now and then, and before times are told: notices when it jumped */
 uint64_t queue_now_us(void);	     /* as wall time at the start, and even ever since */
 uint64_t queue_wall_of(uint64_t us); /* what people's clock shows at that time of queue_now_us() */
 uint32_t queue_dice(void);

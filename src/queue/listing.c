@@ -117,6 +117,7 @@ void listing_ask(struct channel *ch, const union msg_any *any, int *fd)
 	(void)fd;
 	if (!client_speaks(ch))
 		return;
+	age_check_clock(); /* the times that are told now are right */
 	if (l->view < QUEUE_VIEW_MAILS || l->view > QUEUE_VIEW_GROUPS ||
 		(is_grouped && (l->by < QUEUE_BY_ALL || l->by > QUEUE_BY_SENDER))) {
 		client_reply(ch, l->request, EX_USAGE, "unknown kind of listing");

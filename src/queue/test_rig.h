@@ -138,5 +138,5 @@ size_t rig_logged(struct rig *rig, const char *text);
 bool rig_contains(const struct buf *text, const char *part);
 /* Says it over the control socket; the exit code. id 0: no argument. */
 int rig_act(struct rig *rig, enum queue_action action, uint64_t id);
-/* mailq: "from state" and "to status attempts reason" in lines. The caller's to free. */
+/* mailq: "from state" and "to status attempts reason next TIME" in lines. The caller's to free. */
 struct buf rig_list(struct rig *rig);

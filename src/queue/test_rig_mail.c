@@ -165,9 +165,10 @@ struct buf rig_list(struct rig *rig)
 			buf_printf(
 				&out, "%.*s %c\n", SLICE_ARG(m.QUEUE_MAIL.reverse_path), m.QUEUE_MAIL.state);
 		if (type == MSG_QUEUE_RCPT)
-			buf_printf(&out, "%.*s %.*s %u %.*s\n", SLICE_ARG(m.QUEUE_RCPT.forward_path),
-				SLICE_ARG(m.QUEUE_RCPT.status), m.QUEUE_RCPT.attempts,
-				SLICE_ARG(m.QUEUE_RCPT.reason));
+			buf_printf(&out, "%.*s %.*s %u %.*s next %" PRIu64 "\n",
+				SLICE_ARG(m.QUEUE_RCPT.forward_path), SLICE_ARG(m.QUEUE_RCPT.status),
+				m.QUEUE_RCPT.attempts, SLICE_ARG(m.QUEUE_RCPT.reason),
+				m.QUEUE_RCPT.next_attempt_s);
 	}
 	client_close(&c);
 	return out;

@@ -147,6 +147,34 @@ static void mail_may_leave_under_it(void **state)
 	assert_true(list_empty(&queue.all));
 }
 
+/* Also when the last one of those leaves. */
+static void later_mail_is_not_its_own(void **state)
+{
+	(void)state;
+	for (uint64_t gone = 0; gone <= 3; gone++) {
+		struct visitor v = { .may_not = true };
+		struct message *m[4];
+		size_t n = 0;
+
+		for (uint64_t id = 1; id <= 3; id++)
+			m[id] = enter(id, 1);
+		walk_start(&v.walk, &over_mails, NULL);
+		walk_end_here(&v.walk);
+		(void)enter(4, 1);
+		if (gone)
+			leave(m[gone]);
+		(void)enter(5, 1);
+		v.may_not = false;
+		turn();
+		assert_int_equal(v.n_ends, 1);
+		for (uint64_t id = 1; id <= 3; id++)
+			if (id != gone)
+				assert_int_equal(v.mails[n++], id);
+		assert_int_equal(v.n_mails, n);
+		leave_all();
+	}
+}
+
 static void one_mail_is_all_or_nothing(void **state)
 {
 	struct visitor v = { .n_ends = 0 }, gone = { .may_not = true }, none = { .n_ends = 0 };
@@ -243,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sees_each_mail_in_order),
 		cmocka_unit_test(mail_may_leave_under_it),
+		cmocka_unit_test(later_mail_is_not_its_own),
 		cmocka_unit_test(one_mail_is_all_or_nothing),
 		cmocka_unit_test(goes_on_where_it_stopped),
 		cmocka_unit_test(many_share_a_turn),

@@ -34,7 +34,7 @@ bool walk_is_at_end(const struct walk *w)
 
 static struct list *behind(const struct walk *w, const struct list *node)
 {
-	return w->is_single ? &queue.all : node->next;
+	return w->is_single || node == w->last ? &queue.all : node->next;
 }
 
 /* Recipients keep their numbers, and none goes away. */
@@ -61,6 +61,8 @@ void walks_message_leaves(const struct message *m)
 		struct walk *w = CONTAINER_OF(node, struct walk, in_walks);
 		if (w->next == &m->in_all)
 			go_to(w, behind(w, w->next));
+		if (w->last == &m->in_all)
+			w->last = m->in_all.prev;
 	}
 }
 
@@ -150,9 +152,15 @@ void walk_start(struct walk *w, const struct walk_hooks *hooks, struct message *
 {
 	w->hooks = hooks;
 	w->is_single = only != NULL;
+	w->last = NULL;
 	go_to(w, only ? &only->in_all : queue.all.next);
 	list_push_back(&walks.all, &w->in_walks);
 	stay_awake(true);
+}
+
+void walk_end_here(struct walk *w)
+{
+	w->last = queue.all.prev;
 }
 
 void walk_start_nowhere(struct walk *w, const struct walk_hooks *hooks)

@@ -33,8 +33,9 @@ struct walk {
 	const struct walk_hooks *hooks;
 	struct list *next; /* struct message.in_all: whose turn it is; mails that leave correct it */
 	struct recipient_cursor
-		at;    /* behind the last one seen of that mail; .m is NULL when its bytes moved */
-	size_t budget; /* of this turn */
+		at;	   /* behind the last one seen of that mail; .m is NULL when its bytes moved */
+	struct list *last; /* there it ends; NULL: at the end */
+	size_t budget;	   /* of this turn */
 	bool is_single;
 };
 
@@ -42,6 +43,8 @@ void walks_init(void);
 /* only: over this mail alone; NULL: over all. Its first step comes in this turn of the loop. */
 void walk_start(struct walk *w, const struct walk_hooks *hooks, struct message *only);
 void walk_start_nowhere(struct walk *w, const struct walk_hooks *hooks); /* end() comes at once */
+/* Mail that comes from now on is not visited. */
+void walk_end_here(struct walk *w);
 void walk_stop(struct walk *w);
 /* For visit(): steps of about a microsecond that were made; false when the turn's are used up. The mail
  * itself costs one. */
