@@ -13,7 +13,7 @@ SEES = {
     "base": [],
     "mail": ["base"],
     "config": ["base"],
-    "ipc": ["base", "config"],
+    "ipc": ["base", "mail", "config"],
     "spool": ["base", "mail"],
     "table": ["base", "mail", "config", "ipc"],
     "net": ["base", "mail", "config", "ipc"],

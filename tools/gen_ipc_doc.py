@@ -8,7 +8,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.join(ROOT, "docs", "IPC.md")
 VALUES = ["user_outcome", "job_outcome", "leaf_kind", "rcpt_flags", "queue_view", "queue_by", "queue_action",
-          "queue_mail_state", "queue_rcpt_state"]
+          "queue_mail_state", "queue_rcpt_state", "dry_run", "explain_kind"]
 
 HEAD = """\
 # Messages between processes

@@ -29,6 +29,10 @@
 #define LIMIT_FORWARD_FILE (64 * 1024) /* a user's ~/.forward */
 #define LIMIT_EXPANSION 100000	       /* leaves of one recipient's expansion */
 #define LIMIT_RECIPIENTS 400000	       /* of one mail, with all that expansions added */
+#define LIMIT_DRY_RUN_ALL 1000	       /* leaves of a dry run: a person reads them */
+#define LIMIT_DRY_RUN_OWN 100	       /* of one for an ordinary user: others are to be served meanwhile */
+#define LIMIT_DRY_RUN_TEXT 512	       /* octets of one of its steps */
+#define LIMIT_DRY_RUN_STEPS 10	       /* for each leaf, on the average */
 #define LIMIT_ALIAS_FILES 16	       /* aliases files, asked one after the other for each local recipient */
 #define LIMIT_ALIAS_DEPTH 100	       /* aliases that lead to aliases */
 #define LIMIT_HEADER (256 * 1024)      /* header section that is looked into (Received count, sendmail -t) */

@@ -82,7 +82,7 @@ bool config_list_next(struct slice *list, struct slice *word_out);
 /* True when domain is one of this host's names for mail (origin, host name, localhost…), ASCII case ignored.
  */
 bool config_is_local_domain(const struct config *c, struct slice domain);
-/* Why it is one: words that name the setting or rule; NULL: it is none. */
-const char *config_local_domain_rule(const struct config *c, struct slice domain);
+/* Whether it is one and why, in words that name setting, file and line; appended. */
+void config_explain_domain(const struct config *c, struct slice domain, struct buf *out);
 /* The line of the file in which the setting (section.name) stands; 0: nowhere, it has its default. */
 size_t config_line(const struct config *c, struct slice name);

@@ -29,24 +29,49 @@ size_t config_line(const struct config *c, struct slice name)
 	return 0;
 }
 
-const char *config_local_domain_rule(const struct config *c, struct slice domain)
+/* How a domain comes to be one of this host. */
+enum domain_rule { DOMAIN_ORIGIN, DOMAIN_HOST_NAME, DOMAIN_ALWAYS, DOMAIN_LISTED, DOMAIN_ELSEWHERE };
+
+static enum domain_rule domain_rule(const struct config *c, struct slice domain)
 {
 	struct slice list = slice_of(c->main_local_domains), word;
 
 	if (slice_eq_nocase(domain, slice_of(c->main_origin)))
-		return "it is the origin";
+		return DOMAIN_ORIGIN;
 	if (slice_eq_nocase(domain, slice_of(c->main_host_name)))
-		return "it is this host's name";
+		return DOMAIN_HOST_NAME;
 	if (slice_eq_nocase(domain, SLICE("localhost")) ||
 		slice_eq_nocase(domain, SLICE("localhost.localdomain")))
-		return "it always is";
+		return DOMAIN_ALWAYS;
 	while (config_list_next(&list, &word))
 		if (slice_eq_nocase(domain, word))
-			return "main.local_domains";
-	return NULL;
+			return DOMAIN_LISTED;
+	return DOMAIN_ELSEWHERE;
 }
 
 bool config_is_local_domain(const struct config *c, struct slice domain)
 {
-	return config_local_domain_rule(c, domain) != NULL;
+	return domain_rule(c, domain) != DOMAIN_ELSEWHERE;
+}
+
+void config_explain_domain(const struct config *c, struct slice domain, struct buf *out)
+{
+	const enum domain_rule rule = domain_rule(c, domain);
+
+	buf_append(out, domain);
+	buf_append_str(
+		out, rule == DOMAIN_ELSEWHERE ? " is no domain of this host: not " : " is this host: ");
+	switch (rule) {
+	case DOMAIN_ORIGIN: buf_printf(out, "the origin (%s)", c->derived_origin_rule); break;
+	case DOMAIN_HOST_NAME: buf_printf(out, "the host name (%s)", c->derived_host_name_rule); break;
+	case DOMAIN_ALWAYS: buf_append_str(out, "whatever the settings say"); break;
+	case DOMAIN_LISTED:
+		buf_printf(out, "main.local_domains, %s line %zu", c->paths.config_file,
+			config_line(c, SLICE("main.local_domains")));
+		break;
+	case DOMAIN_ELSEWHERE:
+		buf_printf(out, "the origin %s, not the host name %s, not in main.local_domains",
+			c->main_origin, c->main_host_name);
+		break;
+	}
 }

@@ -17,6 +17,7 @@ int command_stop(const struct paths *paths, int n_words, char **words);
 int command_setup(const struct paths *paths, int n_words, char **words);
 int command_config(const struct paths *paths, int n_words, char **words);
 int command_queue(const struct paths *paths, int n_words, char **words);
+int command_explain(const struct paths *paths, int n_words, char **words);
 int command_trace(const struct paths *paths, int n_words, char **words);
 int command_spool(const struct paths *paths, int n_words, char **words);
 int command_aliases(const struct paths *paths, int n_words, char **words);

@@ -24,6 +24,8 @@ static const struct command {
 		command_config },
 	{ "queue", "list|show|why|cat|retry|hold|release|expire|delete|move [ID...] [OPTION...]",
 		"the mail that waits; postrider-queue(8)", command_queue },
+	{ "explain", "[--json] [--from SENDER] ADDRESS", "where mail to an address would go, and why",
+		command_explain },
 	{ "trace", "[--json] ID|MESSAGE-ID|ADDRESS", "what happened to a message, also when it is gone",
 		command_trace },
 	{ "spool", "check [--json] | dump [--json] [ID] | dump --content ID | repair",

@@ -21,6 +21,29 @@ const char *role_name(enum role role)
 	return (unsigned)role < ROLE_COUNT ? names[role] : "unknown";
 }
 
+const char *explain_kind_name(enum explain_kind kind)
+{
+	static const char *const names[EXPLAIN_KIND_COUNT] = { [EXPLAIN_NOTE] = "note",
+		[EXPLAIN_ADDRESS] = "address",
+		[EXPLAIN_DOMAIN] = "domain",
+		[EXPLAIN_ALIAS] = "alias",
+		[EXPLAIN_EXTENSION] = "extension",
+		[EXPLAIN_OWNER] = "owner",
+		[EXPLAIN_ITEM] = "item",
+		[EXPLAIN_LEAF] = "leaf",
+		[EXPLAIN_DUPLICATE] = "duplicate",
+		[EXPLAIN_USER] = "user",
+		[EXPLAIN_FORWARD] = "forward",
+		[EXPLAIN_MAILBOX] = "mailbox",
+		[EXPLAIN_COMMAND] = "command",
+		[EXPLAIN_NEXT_HOP] = "next_hop",
+		[EXPLAIN_HOST] = "host",
+		[EXPLAIN_RCPT] = "rcpt",
+		[EXPLAIN_HIDDEN] = "hidden" };
+
+	return kind < EXPLAIN_KIND_COUNT ? names[kind] : NULL;
+}
+
 #define MSG(name, from, to, fields) [MSG_##name] = { #name, (uint32_t)(from), (uint32_t)(to), #fields },
 const struct msg_info msg_info[MSG_TYPE_COUNT] = {
 #include "ipc/messages.def"

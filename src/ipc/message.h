@@ -82,6 +82,36 @@ enum rcpt_flags {
 	RCPT_RECONCILE = 4,  /* an earlier attempt may have been cut off: look at the mailbox's tail first */
 };
 
+/* A routing or a job that delivers nothing, and tells what it decides. */
+enum dry_run {
+	DRY_RUN_NO = 0, /* the real thing */
+	DRY_RUN_OWN,	/* for a user, who sees his own files only */
+	DRY_RUN_ALL,	/* for an administrator */
+};
+
+/* What a step of a dry run is about; explain_kind_name() has their words. */
+enum explain_kind {
+	EXPLAIN_NOTE = 1,
+	EXPLAIN_ADDRESS,   /* its canonical form */
+	EXPLAIN_DOMAIN,	   /* of this host, or not, and why */
+	EXPLAIN_ALIAS,	   /* there is one of that name, or none */
+	EXPLAIN_EXTENSION, /* what becomes of user+extension */
+	EXPLAIN_OWNER,	   /* who gets the bounces of a list's members */
+	EXPLAIN_ITEM,	   /* of an alias, ~/.forward or list */
+	EXPLAIN_LEAF,	   /* an address or item that the mail goes on to */
+	EXPLAIN_DUPLICATE, /* left out: the same is there already */
+	EXPLAIN_USER,	   /* the user database's answer */
+	EXPLAIN_FORWARD,   /* the user's ~/.forward: used, or why not */
+	EXPLAIN_MAILBOX,
+	EXPLAIN_COMMAND, /* who runs it */
+	EXPLAIN_NEXT_HOP,
+	EXPLAIN_HOST,	/* that would be tried */
+	EXPLAIN_RCPT,	/* what RCPT would be answered */
+	EXPLAIN_HIDDEN, /* not for this asker's eyes */
+	EXPLAIN_KIND_COUNT
+};
+const char *explain_kind_name(enum explain_kind kind); /* NULL: there is none of that number */
+
 enum queue_view {
 	QUEUE_VIEW_MAILS = 1, /* QUEUE_MAIL, then QUEUE_RCPT for each recipient that is not served yet */
 	QUEUE_VIEW_FULL,      /* QUEUE_MAIL, QUEUE_ENVELOPE, QUEUE_RCPT for every recipient */

@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/limits.h"
+#include "local/dry_run.h"
 #include "local/worker.h"
 
 #define BATCH_MAILS 500		      /* held under one lock: a reader must get its turn */
@@ -78,6 +79,8 @@ static void keep(struct worker *w, struct worker_rcpt *r)
 		worker_result(w, r, JOB_TRANSPORT, "2.0.0", "the mailbox is that of local.mailbox_transport");
 	else if (w->config->local_mailbox_command[0] && !is_root)
 		worker_forward(w, r, &w->mailbox_command);
+	else if (r->job->dry_run != DRY_RUN_NO)
+		dry_run_mailbox(w, r);
 	else if (w->maildir[0])
 		deliver_to_maildir(w, r);
 	else
@@ -126,6 +129,23 @@ static void decide_by_forward(struct worker *w, struct worker_rcpt *r, struct co
 	}
 }
 
+/* The same decisions, told to who asked. */
+static void decide_dry(struct worker *w, struct worker_rcpt *r)
+{
+	struct common_forward own = { 0 };
+	struct dry_run_listener listener;
+
+	if (!dry_run_may_see(w, r))
+		return;
+	dry_run_listen(&listener, w, r);
+	if (r->flags & RCPT_NO_FORWARD)
+		(void)forward_tell(&listener.forward, NULL, 0, "no .forward is looked at");
+	w->forward_user.listener = &listener.forward;
+	decide_by_forward(w, r, &own);
+	w->forward_user.listener = NULL;
+	forward_free(&own.forward);
+}
+
 /* Takes mails that are complete, as many as go into one batch. */
 static void gather(struct worker *w)
 {
@@ -138,7 +158,10 @@ static void gather(struct worker *w)
 		list_remove(&job->in_jobs);
 		list_for_each_safe (node, &job->rcpts) {
 			bool is_last = job->n_open == 1; /* then the answer frees the job */
-			decide_by_forward(w, CONTAINER_OF(node, struct worker_rcpt, in_job), &common);
+			if (job->dry_run != DRY_RUN_NO)
+				decide_dry(w, CONTAINER_OF(node, struct worker_rcpt, in_job));
+			else
+				decide_by_forward(w, CONTAINER_OF(node, struct worker_rcpt, in_job), &common);
 			n++;
 			if (is_last)
 				break;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "local/command.h"
 #include "local/command_environment.h"
+#include "local/dry_run.h"
 #include "local/list_file.h"
 #include "local/root_forward.h"
 #include "mail/trail.h"
@@ -295,6 +296,10 @@ static void deliver_file(struct errand *e)
 /* Loud, because a mistake in one file holds up everybody's mail, and returns it before long. */
 static void list_is_unusable(struct errand *e, const char *reason)
 {
+	if (e->r->job->dry_run != DRY_RUN_NO) {
+		answer(e, JOB_DEFERRED, "4.3.5", reason);
+		return;
+	}
 	log_error("%s: %s; mail to it waits, and is returned when that is not mended in time "
 		  "(queue.misconfigured_lifetime)",
 		queue_id_format(e->r->job->queue_id).at, reason);
@@ -303,10 +308,14 @@ static void list_is_unusable(struct errand *e, const char *reason)
 
 static void deliver_list(struct errand *e)
 {
+	struct dry_run_listener listener;
 	struct forward members;
 	struct worker *w = e->w;
+	bool is_dry = e->r->job->dry_run != DRY_RUN_NO;
 
-	switch (list_file_read(buf_cstr(&e->text), w->forward_user.private_gid, &members)) {
+	dry_run_listen(&listener, w, e->r);
+	switch (list_file_read(buf_cstr(&e->text), w->forward_user.private_gid,
+		is_dry ? &listener.forward : NULL, &members)) {
 	case LIST_EMPTY: answer_path(e, JOB_DELIVERED, "2.0.0", "the list has no members"); break;
 	case LIST_DEFER: list_is_unusable(e, members.reason); break;
 	case LIST_MEMBERS: forward_to(e, &members); break;
@@ -316,6 +325,11 @@ static void deliver_list(struct errand *e)
 
 static void deliver(struct errand *e, enum rhs_kind kind)
 {
+	if (e->r->job->dry_run != DRY_RUN_NO && kind != RHS_INCLUDE) {
+		answer(e, JOB_DELIVERED, "2.0.0",
+			buf_cstr(&e->text)); /* it is there; no more is to be known */
+		return;
+	}
 	switch (kind) {
 	case RHS_COMMAND: deliver_command(e); return;
 	case RHS_FILE: deliver_file(e); return;
@@ -331,12 +345,22 @@ static void deliver(struct errand *e, enum rhs_kind kind)
 	route_anew(e);
 }
 
+/* Of a dry run: whether what it finds out is somebody's own, and not the asker's. */
+static bool is_hidden(struct worker *w, struct worker_rcpt *r)
+{
+	struct origin o;
+	bool is_public =
+		!origin_parse(r->origin, &o) || o.kind == ORIGIN_ALIAS || o.kind == ORIGIN_MAILBOX_COMMAND;
+
+	return r->job->dry_run != DRY_RUN_NO && !is_public && !dry_run_may_see(w, r);
+}
+
 static void begin(struct worker *w, struct worker_rcpt *r)
 {
 	struct errand *e;
 	enum rhs_kind kind = RHS_ERROR;
 
-	if (worker_refuses_loop(w, r))
+	if (is_hidden(w, r) || worker_refuses_loop(w, r))
 		return;
 	e = mem_new(sizeof(*e));
 	e->w = w;

@@ -14,6 +14,21 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+bool forward_tell(
+	const struct forward_listener *listener, const char *path, size_t line, const char *fmt, ...)
+{
+	char words[LIMIT_DRY_RUN_TEXT];
+	va_list args;
+
+	if (!listener)
+		return false;
+	va_start(args, fmt);
+	(void)vsnprintf(words, sizeof(words), fmt, args); /* cut when too long: it is for reading */
+	va_end(args);
+	listener->hear(listener->user, path, line, words);
+	return true;
+}
+
 /* ---- may it be used? ---- */
 
 static bool others_may_write(const struct forward_user *u, const struct stat *st)
@@ -50,7 +65,7 @@ static bool already_told(struct forward_user *u, const struct stat *st)
 
 static void tell_ignored(struct forward_user *u, const char *path, const struct stat *st, const char *why)
 {
-	if (!already_told(u, st))
+	if (!forward_tell(u->listener, path, 0, "%s is ignored: it %s", path, why) && !already_told(u, st))
 		log_warning("user %.*s: %s is ignored: it %s", SLICE_ARG(u->name), path, why);
 }
 
@@ -168,10 +183,18 @@ static void read_items(const struct config *c, const struct forward_user *u, con
 	size_t line;
 
 	forward_text_init(&items, text);
-	while (forward_text_next(&items, &item, &line))
-		if (!add_item(c, u, from->extension, &item, out) && !is_quiet)
+	while (forward_text_next(&items, &item, &line)) {
+		struct slice shown = slice_first(item.text, 200);
+		if (add_item(c, u, from->extension, &item, out)) {
+			out->leaves[out->n_leaves - 1].file = out->path;
+			out->leaves[out->n_leaves - 1].line = line;
+		} else if (!forward_tell(u->listener, from->path, line, "\"%.*s\" is ignored: %s",
+				   SLICE_ARG(shown), fault_of(&item)) &&
+			!is_quiet) {
 			log_warning("user %.*s: %s line %zu: \"%.*s\" is ignored: %s", SLICE_ARG(u->name),
-				from->path, line, SLICE_ARG(slice_first(item.text, 200)), fault_of(&item));
+				from->path, line, SLICE_ARG(shown), fault_of(&item));
+		}
+	}
 	forward_text_deinit(&items);
 }
 
@@ -201,7 +224,9 @@ static enum forward_outcome read_file(const struct config *c, struct forward_use
 	n_max = count_separators(buf_slice(&text)) + 1;
 	out->strings = ARENA_INIT(2 * LIMIT_FORWARD_FILE + n_max * (LIMIT_ADDRESS + 64));
 	out->leaves = mem_new_array(n_max, sizeof(*out->leaves));
-	read_items(c, u, from, buf_slice(&text), already_told(u, st), out);
+	out->path = mem_dup_str(from->path);
+	(void)forward_tell(u->listener, from->path, 0, "%s is used", from->path);
+	read_items(c, u, from, buf_slice(&text), !u->listener && already_told(u, st), out);
 	return out->n_leaves ? FORWARD_LEAVES : FORWARD_NONE;
 }
 
@@ -253,8 +278,12 @@ static enum forward_outcome read_source(const struct config *c, struct forward_u
 	const char *why;
 
 	*is_there_out = fd >= 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
-	if (fd < 0)
-		return *is_there_out ? cannot_open(u, out, from->path) : FORWARD_NONE;
+	if (*is_there_out && fd < 0)
+		return cannot_open(u, out, from->path);
+	if (fd < 0) {
+		(void)forward_tell(u->listener, from->path, 0, "there is no %s", from->path);
+		return FORWARD_NONE;
+	}
 	if (fstat(fd, &st) < 0 || stat(u->home, &home) < 0)
 		return defer(out, from->path, errno);
 	why = why_unsafe(u, &st, &home);
@@ -304,5 +333,6 @@ void forward_free(struct forward *f)
 {
 	arena_reset(&f->strings);
 	mem_free(f->leaves);
+	mem_free(f->path);
 	*f = (struct forward){ 0 };
 }

@@ -14,12 +14,19 @@
 #include "mail/rhs.h"
 #include <sys/types.h>
 
+/* Of a dry run: hears what is found and decided, in the log's place. line 0: of the whole file. */
+struct forward_listener {
+	void (*hear)(void *user, const char *path, size_t line, const char *words);
+	void *user;
+};
+
 struct forward_user {
 	struct slice name;
 	const char *home;
 	uid_t uid;
 	gid_t private_gid; /* a group of this user alone, which may write too; (gid_t)-1: none */
 	uint64_t told;	   /* the file whose faults are in the log already */
+	const struct forward_listener *listener; /* NULL: it is no dry run */
 };
 
 enum forward_outcome {
@@ -35,11 +42,14 @@ struct forward_leaf {
 	struct slice origin;  /* of a command, file or list; empty for an address */
 	struct slice text;    /* of the same: the command or path */
 	enum rhs_kind item;   /* of the same */
+	const char *file;     /* where it is written; NULL: in no file */
+	size_t line;
 };
 struct forward {
 	struct forward_leaf *leaves;
 	size_t n_leaves;
 	struct arena strings;
+	char *path; /* of the file that was read; NULL: of a list, or none was */
 	char reason[256];
 };
 
@@ -54,3 +64,6 @@ void forward_name_extension(struct slice extension, char *out);
 /* What stands behind the delimiter of the address's local part; empty: nothing. Looks into address. */
 struct slice forward_extension(const struct config *c, struct slice address);
 void forward_free(struct forward *f);
+/* To listener, if there is one; false: there is none. */
+bool forward_tell(const struct forward_listener *listener, const char *path, size_t line, const char *fmt,
+	...) PRINTF_LIKE(4, 5);

@@ -56,6 +56,8 @@ struct job *job_begin(struct channel *queue, const struct msg_JOB_BEGIN *m)
 	job->begun_us = clock_mono_ns() / 1000;
 	job->queue_id = m->queue_id;
 	job->size = m->size;
+	job->dry_run = m->dry_run;
+	job->asker = m->asker;
 	job->n_rcpts = job->n_open = m->n_rcpts;
 	job->strings = ARENA_INIT(JOB_STRINGS_MAX);
 	job->first = BUF_INIT(LIMIT_FRAME);
@@ -254,7 +256,8 @@ void part_send(struct part *part, struct channel *worker)
 	SEND(worker, JOB_BEGIN, .job = part->id, .queue_id = job->queue_id, .reverse_path = job->reverse_path,
 		.envid = job->envid, .size = job->size, .n_rcpts = count_rcpts(part),
 		.client_address = job->client.address, .client_name = job->client.name,
-		.helo = job->client.helo, .protocol = job->client.protocol, .login = job->client.login);
+		.helo = job->client.helo, .protocol = job->client.protocol, .login = job->client.login,
+		.dry_run = job->dry_run, .asker = job->asker);
 	list_for_each (node, &part->rcpts) {
 		const struct job_rcpt *r = CONTAINER_OF(node, struct job_rcpt, in_owner);
 		SEND(worker, JOB_RCPT, .job = part->id, .rcpt = r->number, .kind = r->kind, .flags = r->flags,

@@ -20,6 +20,8 @@ struct job {
 	struct table_node node;
 	struct channel *queue; /* NULL: it is gone, or took the job back; results are nobody's */
 	uint64_t id, queue_id, size, begun_us; /* monotonic */
+	uint8_t dry_run;		       /* enum dry_run */
+	uint32_t asker;
 	struct slice reverse_path, envid;
 	struct client client;
 	struct arena strings;

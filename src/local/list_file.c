@@ -13,8 +13,11 @@
 
 struct reading {
 	gid_t private_gid;
+	const struct forward_listener *listener;
 	struct forward *out;
 	size_t cap, depth;
+	const char *file; /* that is being read; in the arena of out, for its leaves */
+	size_t line;
 	size_t n_refused;
 	size_t n_bytes; /* of all lists so far: they may include each other many times */
 };
@@ -72,7 +75,9 @@ static bool add(struct reading *r, const char *path, unsigned flags, struct slic
 		f->leaves = grown;
 		r->cap = cap;
 	}
-	f->leaves[f->n_leaves] = (struct forward_leaf){ .kind = LEAF_ADDRESS, .flags = flags };
+	f->leaves[f->n_leaves] = (struct forward_leaf){
+		.kind = LEAF_ADDRESS, .flags = flags, .file = r->file, .line = r->line
+	};
 	if (!arena_copy(&f->strings, address, &f->leaves[f->n_leaves].address))
 		return fail(r, path, "there is no memory for it");
 	f->n_leaves++;
@@ -81,9 +86,10 @@ static bool add(struct reading *r, const char *path, unsigned flags, struct slic
 
 static void refuse(struct reading *r, const char *path, size_t line, struct slice item, const char *why)
 {
+	item = slice_first(item, 200);
 	r->n_refused++;
-	log_warning(
-		"%s line %zu: \"%.*s\" is ignored: %s", path, line, SLICE_ARG(slice_first(item, 200)), why);
+	if (!forward_tell(r->listener, path, line, "\"%.*s\" is ignored: %s", SLICE_ARG(item), why))
+		log_warning("%s line %zu: \"%.*s\" is ignored: %s", path, line, SLICE_ARG(item), why);
 }
 
 static bool read_list(struct reading *r, const char *path);
@@ -123,25 +129,31 @@ static bool read_item(struct reading *r, const char *path, size_t line, const st
 static bool read_list(struct reading *r, const char *path)
 {
 	auto_buf struct buf text = BUF_INIT(LIST_BYTES_MAX + 1);
+	const char *outer = r->file;
+	struct slice name = SLICE_EMPTY;
 	struct forward_text items;
 	struct rhs_item item;
-	size_t line;
 	bool ok = read_whole(r, path, &text);
 
 	if (!ok)
 		return false;
+	if (!arena_copy(&r->out->strings, (struct slice){ path, strlen(path) + 1 }, &name))
+		return fail(r, path, "there is no memory for it");
+	r->file = name.at;
 	r->depth++;
 	forward_text_init(&items, buf_slice(&text));
-	while (ok && forward_text_next(&items, &item, &line))
-		ok = read_item(r, path, line, &item);
+	while (ok && forward_text_next(&items, &item, &r->line))
+		ok = read_item(r, path, r->line, &item);
 	forward_text_deinit(&items);
+	r->file = outer;
 	r->depth--;
 	return ok;
 }
 
-enum list_outcome list_file_read(const char *path, gid_t private_gid, struct forward *out)
+enum list_outcome list_file_read(
+	const char *path, gid_t private_gid, const struct forward_listener *listener, struct forward *out)
 {
-	struct reading r = { .private_gid = private_gid, .out = out };
+	struct reading r = { .private_gid = private_gid, .listener = listener, .out = out };
 
 	*out = (struct forward){ .strings = ARENA_INIT(2 * (size_t)LIST_BYTES_MAX) };
 	if (!read_list(&r, path))

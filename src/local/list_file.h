@@ -15,6 +15,7 @@ enum list_outcome {
 	LIST_DEFER, /* reason says why: missing, unsafe, or without one usable member */
 };
 
-/* private_gid: a group that may write the list besides its owner; (gid_t)-1: none. forward_free() frees *out.
- */
-enum list_outcome list_file_read(const char *path, gid_t private_gid, struct forward *out);
+/* private_gid: a group that may write the list besides its owner; (gid_t)-1: none. listener: of a dry run,
+ * else NULL. forward_free() frees *out. */
+enum list_outcome list_file_read(
+	const char *path, gid_t private_gid, const struct forward_listener *listener, struct forward *out);

@@ -201,6 +201,20 @@ static void on_forward(struct channel *ch, const union msg_any *any, int *fd)
 			.flags = m->flags, .address = m->address, .origin = m->origin);
 }
 
+/* Of a dry run. */
+static void on_step(struct channel *ch, const union msg_any *any, int *fd)
+{
+	struct msg_EXPLAIN_STEP step = any->EXPLAIN_STEP;
+	struct part *part = its_part(ch->user, step.request);
+
+	(void)fd;
+	if (!part || !part->job->queue || part->job->dry_run == DRY_RUN_NO ||
+		channel_congested(part->job->queue))
+		return;
+	step.request = part->job->id;
+	channel_send(part->job->queue, MSG_EXPLAIN_STEP, &step);
+}
+
 static void on_result(struct channel *ch, const union msg_any *m, int *fd)
 {
 	struct part *part = its_part(ch->user, m->JOB_RESULT.job);
@@ -255,6 +269,7 @@ static void on_log_line(struct channel *ch, const union msg_any *m, int *fd)
 static const msg_handler worker_handlers[MSG_TYPE_COUNT] = {
 	[MSG_WORKER_READY] = on_ready,
 	[MSG_JOB_FORWARD] = on_forward,
+	[MSG_EXPLAIN_STEP] = on_step,
 	[MSG_JOB_RESULT] = on_result,
 	[MSG_JOB_DONE] = on_done,
 	[MSG_JOB_MORE] = on_more,

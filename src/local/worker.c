@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "local/dry_run.h"
 #include "local/errand.h"
 #include "local/maildir.h"
 #include "local/delivered_to.h"
@@ -56,7 +57,9 @@ void worker_result(struct worker *w, struct worker_rcpt *r, enum job_outcome out
 
 void worker_forward(struct worker *w, struct worker_rcpt *r, const struct forward *f)
 {
-	for (size_t i = 0; i < f->n_leaves; i++)
+	size_t n = r->job->dry_run == DRY_RUN_NO ? f->n_leaves : dry_run_leaves(w, r, f);
+
+	for (size_t i = 0; i < n; i++)
 		SEND(w->local, JOB_FORWARD, .job = r->job->id, .rcpt = r->number,
 			.kind = (uint8_t)f->leaves[i].kind, .flags = (uint8_t)f->leaves[i].flags,
 			.address = f->leaves[i].address.len ? f->leaves[i].address : r->forward_path,
@@ -76,6 +79,7 @@ bool worker_text(struct worker *w, struct worker_rcpt *r, enum mbox_style style)
 		.queue_id = r->job->queue_id,
 		.time_s = clock_wall_s() };
 
+	CHECK(r->job->dry_run == DRY_RUN_NO); /* nothing is ever written for one */
 	if (mbox_text_build(&r->text, &d))
 		return true;
 	worker_result(w, r, JOB_DEFERRED, "4.3.0", "no memory for the message");
@@ -180,6 +184,8 @@ static void on_job_begin(struct channel *ch, const union msg_any *m, int *fd)
 	job->id = b->job;
 	job->queue_id = b->queue_id;
 	job->size = b->size;
+	job->dry_run = b->dry_run;
+	job->asker = b->asker;
 	job->n_rcpts_missing = job->n_open = b->n_rcpts;
 	job->strings = ARENA_INIT(LIMIT_FRAME + (size_t)b->n_rcpts * RCPT_STRINGS_MAX);
 	job->content = BUF_INIT((size_t)b->size);

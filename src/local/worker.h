@@ -21,6 +21,8 @@
 struct worker_job {
 	struct list in_jobs; /* incomplete ones, then the ready ones in order */
 	uint64_t id, queue_id, size;
+	enum dry_run dry_run;
+	uid_t asker; /* of a dry run */
 	uint32_t n_rcpts_missing, n_open;
 	struct slice reverse_path, envid;
 	struct client client;

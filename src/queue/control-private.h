@@ -14,6 +14,7 @@
 
 struct client_walk;
 struct question;
+struct explanation;
 
 struct client_state {
 	struct channel *ch;
@@ -22,8 +23,9 @@ struct client_state {
 	uint64_t active_ms; /* when it last said something, or connected */
 	size_t n_acts;	    /* it waits for the answers of */
 	struct list in_clients;
-	struct client_walk *walk;  /* one at a time; NULL: none */
-	struct question *question; /* to the history; the same */
+	struct client_walk *walk;	 /* one at a time; NULL: none */
+	struct question *question;	 /* to the history; the same */
+	struct explanation *explanation; /* a dry run; the same */
 };
 
 static inline struct client_state *client_of(const struct channel *ch)
@@ -97,6 +99,10 @@ bool groups_end(struct client_walk *w);
 /* ---- history.c ---- */
 void history_client_gone(struct client_state *c);
 void history_ask(struct channel *ch, const union msg_any *m, int *fd);
+
+/* ---- explain.c ---- */
+void explain_client_gone(struct client_state *c);
+void explain_ask(struct channel *ch, const union msg_any *m, int *fd);
 
 /* ---- acts.c, move.c ---- */
 struct act; /* on its way to the disk */

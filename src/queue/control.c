@@ -173,6 +173,7 @@ static const msg_handler client_handlers[MSG_TYPE_COUNT] = {
 	[MSG_QUEUE_ACT] = acts_ask,
 	[MSG_QUEUE_READ] = content_ask,
 	[MSG_TRACE_ASK] = history_ask,
+	[MSG_EXPLAIN_ASK] = explain_ask,
 	[MSG_SETTING_ASK] = on_setting,
 	[MSG_STATUS_ASK] = on_status,
 };
@@ -186,6 +187,7 @@ static void on_client_closed(struct channel *ch, const char *why)
 	intake_peer_gone(ch);
 	acts_client_gone(c);
 	history_client_gone(c);
+	explain_client_gone(c);
 	list_remove(&c->in_clients);
 	control.n_clients--;
 	channel_free(&c->ch);
@@ -224,7 +226,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 static bool is_owed_answer(const struct client_state *c)
 {
-	return c->walk || c->question || c->n_acts || intake_is_committing(c->ch);
+	return c->walk || c->question || c->explanation || c->n_acts || intake_is_committing(c->ch);
 }
 
 /* Those that say nothing make room for others; one that is owed an answer is not silent. */

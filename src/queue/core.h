@@ -119,6 +119,9 @@ MUST_USE bool leaves_add(struct leaves *l, const struct leaf *leaf);
 void leaves_free(struct leaves *l);
 /* Replaces r by the leaves: recorded, then acted on. by_user: whose ~/.forward it was; empty for an alias. */
 void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user);
+/* The same in memory alone, of a message that is no mail. False: refused; r's outcome says why. */
+MUST_USE bool queue_expand_dry(
+	struct message *m, struct recipient *r, struct leaves *l, struct slice by_user);
 
 /* ---- router.c: questions to lookup ---- */
 void router_init(void);
@@ -128,6 +131,15 @@ void router_forget(struct message *m); /* it is going away */
 void router_gather(struct message *m);
 bool router_turn(void);	   /* true: there is more to do in the next turn of the loop */
 bool router_is_busy(void); /* more mail would only wait for lookup */
+/* What lookup's answer makes of r. */
+enum routed {
+	ROUTED_TO_ITSELF = 1, /* it knows its leaf */
+	ROUTED_TWICE,	      /* the same, but another recipient is the same delivery */
+	ROUTED_TO_OTHERS,     /* it is to be expanded; nothing has changed */
+	ROUTED_NOWHERE,	      /* to be tried later; the outcome says why */
+};
+enum routed router_resolve(struct message *m, struct recipient *r, const struct leaves *l);
+struct channel *router_lookup(void); /* NULL: it is being restarted */
 void router_peer(struct channel *ch);
 void router_peer_gone(struct channel *ch);
 void router_leaf(struct channel *ch, const union msg_any *m, int *fd);
@@ -158,6 +170,8 @@ void scheduler_peer_gone(struct channel *ch);
 void scheduler_drained(struct channel *ch); /* content that was asked for can be sent again */
 size_t scheduler_jobs(void);
 void scheduler_more(struct channel *ch, const union msg_any *m, int *fd);
+/* Who delivers to that next hop; NULL: it is being restarted. */
+struct channel *scheduler_smtp(struct slice next_hop);
 void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd);
 void scheduler_result(struct channel *ch, const union msg_any *m, int *fd);
 void scheduler_done(struct channel *ch, const union msg_any *m, int *fd);
@@ -225,6 +239,14 @@ void drop_stuck_finished(struct message *m); /* has_drop_file, and left the queu
 /* ---- control.c: sendmail, mailq, postrider ---- */
 void control_listen(int fd); /* takes fd */
 void control_start(void);    /* commands are served once there is a listener, and queue ids to give */
+
+/* ---- explain.c: dry runs. True: the id is of one, and it was its ---- */
+void explain_init(void);
+void explain_peer_gone(struct channel *ch);
+bool explain_step(struct channel *ch, const struct msg_EXPLAIN_STEP *m);
+bool explain_leaf(struct channel *ch, uint64_t id, const struct leaf *leaf, uint32_t node);
+bool explain_answered(
+	struct channel *ch, uint64_t id, const union msg_any *m); /* m NULL: without an answer */
 
 /* ---- history.c: what happened, for `postrider trace`; costs nothing when none is kept ---- */
 void history_start(void);

@@ -132,20 +132,11 @@ static bool resolve(struct message *m, struct recipient *r, const struct leaf *l
 					     : recipient_resolve_item(m, r);
 }
 
-static void expansion_done(void *user, int result)
+/* The leaves become recipients. twice: of one that is the same delivery as another. */
+static void expansion_apply(struct expansion *x, void (*twice)(struct message *m, struct recipient *r))
 {
-	struct expansion *x = user;
 	struct message *m = x->m;
 
-	if (result < 0) {
-		struct recipient *r = &m->rcpts[x->rcpt];
-		recipient_set_outcome(
-			r, SLICE("4.3.0"), SLICE("the expansion could not be recorded on disk"), SLICE_EMPTY);
-		recipient_deferred(m, r);
-		expansion_free(x);
-		queue_settle(m);
-		return;
-	}
 	for (size_t i = 0; i < x->leaves.n; i++) {
 		uint32_t n = message_add(m, &x->rcpts[i]);
 		/* Before a crash its mailbox may have had the mail by another of its addresses. */
@@ -161,8 +152,30 @@ static void expansion_done(void *user, int result)
 		recipient_set_outcome(r, leaf->status, leaf->reason, SLICE_EMPTY);
 		recipient_stage(m, r, STAGE_RESOLVED);
 		if (!resolve(m, r, leaf))
-			recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
+			twice(m, r);
 	}
+}
+
+static void finish_twice(struct message *m, struct recipient *r)
+{
+	recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
+}
+
+static void expansion_done(void *user, int result)
+{
+	struct expansion *x = user;
+	struct message *m = x->m;
+
+	if (result < 0) {
+		struct recipient *r = &m->rcpts[x->rcpt];
+		recipient_set_outcome(
+			r, SLICE("4.3.0"), SLICE("the expansion could not be recorded on disk"), SLICE_EMPTY);
+		recipient_deferred(m, r);
+		expansion_free(x);
+		queue_settle(m);
+		return;
+	}
+	expansion_apply(x, finish_twice);
 	history_expanded(
 		m, &m->rcpts[x->rcpt], x->leaves.n, x->leaves.n ? x->leaves.at[0].address : SLICE_EMPTY);
 	expansion_free(x);
@@ -194,28 +207,26 @@ static bool is_too_deep(const struct message *m, const struct recipient *r)
 	return n > LIMIT_ALIAS_DEPTH;
 }
 
-static void refuse(
-	struct message *m, struct recipient *r, struct leaves *l, struct slice status, struct slice reason)
+/* Too much: r says why. */
+static bool is_refused(struct message *m, struct recipient *r, const struct leaves *l)
 {
-	leaves_free(l);
-	recipient_set_outcome(r, status, reason, SLICE_EMPTY);
-	recipient_failed(m, r);
+	if (is_too_deep(m, r))
+		recipient_set_outcome(r, SLICE("5.4.6"),
+			SLICE("mail loop: lists or .forward files lead to each other"), SLICE_EMPTY);
+	else if (!message_has_room(m, r, l->n))
+		recipient_set_outcome(
+			r, SLICE("5.5.3"), SLICE("the address leads to too many recipients"), SLICE_EMPTY);
+	else
+		return false;
+	return true;
 }
 
-void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user)
+/* Takes the leaves. */
+static struct expansion *expansion_new(
+	struct message *m, const struct recipient *r, struct leaves *l, struct slice by_user)
 {
-	struct expansion *x;
+	struct expansion *x = mem_new(sizeof(*x));
 
-	if (is_too_deep(m, r)) {
-		refuse(m, r, l, SLICE("5.4.6"),
-			SLICE("mail loop: lists or .forward files lead to each other"));
-		return;
-	}
-	if (!message_has_room(m, r, l->n)) {
-		refuse(m, r, l, SLICE("5.5.3"), SLICE("the address leads to too many recipients"));
-		return;
-	}
-	x = mem_new(sizeof(*x));
 	x->m = m;
 	x->rcpt = (uint32_t)(r - m->rcpts);
 	x->leaves = *l;
@@ -227,7 +238,40 @@ void queue_expand(struct message *m, struct recipient *r, struct leaves *l, stru
 		fill_recipient(
 			m, x, &x->leaves.at[i], slice_of(x->trails[i]), by_user.len == 0, &x->rcpts[i]);
 	}
+	return x;
+}
+
+void queue_expand(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user)
+{
+	struct expansion *x;
+
+	if (is_refused(m, r, l)) {
+		leaves_free(l);
+		recipient_failed(m, r);
+		return;
+	}
+	x = expansion_new(m, r, l, by_user);
 	tell_success(m, r, &x->leaves);
 	recipient_stage(m, r, STAGE_RECORDING);
 	spool_expand(queue.spool, &m->entry, x->rcpt, x->rcpts, x->leaves.n, expansion_done, x);
+}
+
+static void mark_twice(struct message *m, struct recipient *r)
+{
+	r->state = SPOOL_RCPT_DUPLICATE;
+	recipient_stage(m, r, STAGE_DONE);
+}
+
+bool queue_expand_dry(struct message *m, struct recipient *r, struct leaves *l, struct slice by_user)
+{
+	struct expansion *x;
+
+	if (is_refused(m, r, l)) {
+		leaves_free(l);
+		return false;
+	}
+	x = expansion_new(m, r, l, by_user);
+	expansion_apply(x, mark_twice);
+	expansion_free(x);
+	return true;
 }

@@ -335,12 +335,15 @@ void scheduler_drained(struct channel *ch)
 void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd)
 {
 	const struct msg_JOB_FORWARD *f = &m->JOB_FORWARD;
-	struct job *j = job_find(ch, f->job);
 	const struct leaf leaf = {
 		.kind = f->kind, .flags = f->flags, .address = f->address, .origin = f->origin
 	};
+	struct job *j;
 
 	(void)fd;
+	if (explain_leaf(ch, f->job, &leaf, 0))
+		return;
+	j = job_find(ch, f->job);
 	if (!j || !job_recipient(j, f->rcpt) ||
 		(f->kind != LEAF_ADDRESS && f->kind != LEAF_DISCARD && f->kind != LEAF_FILE &&
 			f->kind != LEAF_COMMAND))
@@ -421,8 +424,10 @@ void scheduler_result(struct channel *ch, const union msg_any *any, int *fd)
 	struct recipient *r = j ? job_recipient(j, result->rcpt) : NULL;
 
 	(void)fd;
-	if (!r)
+	if (!r) {
+		(void)explain_answered(ch, result->job, any);
 		return;
+	}
 	recipient_set_outcome(r, result->status, result->reason, result->remote);
 	r->setup_us = result->setup_us;
 	r->transmission_us = result->transmission_us;
@@ -438,8 +443,10 @@ void scheduler_done(struct channel *ch, const union msg_any *any, int *fd)
 	struct job *j = job_find(ch, any->JOB_DONE.job);
 
 	(void)fd;
-	if (!j)
+	if (!j) {
+		(void)explain_answered(ch, any->JOB_DONE.job, NULL);
 		return;
+	}
 	job_defer_rest(j, "4.3.0", SLICE("the delivery ended without a result"), false);
 	job_end(j);
 }

@@ -236,6 +236,7 @@ static int queue_after_jail(struct role_process *rp)
 	channel_loop_init(rp->loop);
 	message_memory_init(SIZE_MAX);
 	router_init();
+	explain_init();
 	scheduler_init();
 	report_init();
 	CHECK(uv_timer_init(rp->loop, &id_timer) == 0);
@@ -278,6 +279,7 @@ static void queue_on_peer_gone(struct role_process *rp, struct channel *ch)
 	intake_peer_gone(ch);
 	scheduler_peer_gone(ch);
 	router_peer_gone(ch);
+	explain_peer_gone(ch);
 }
 
 static void queue_on_drain(struct role_process *rp, struct channel *ch)
@@ -327,6 +329,24 @@ static void on_system_state(struct channel *ch, const union msg_any *m, int *fd)
 	buf_append(&queue.system_state, m->SYSTEM_STATE.text);
 }
 
+static void on_step(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)fd;
+	(void)explain_step(ch, &m->EXPLAIN_STEP); /* late: nobody asks any more */
+}
+
+static void on_hosts_done(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)fd;
+	(void)explain_answered(ch, m->EXPLAIN_HOSTS_DONE.request, m);
+}
+
+static void on_rcpt_verdict(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)fd;
+	(void)explain_answered(ch, m->RCPT_VERDICT.request, m);
+}
+
 static const msg_handler handlers[MSG_TYPE_COUNT] = {
 	[MSG_SYSTEM_STATE] = on_system_state,
 	[MSG_ID_LEASE_ASK] = intake_lease,
@@ -341,6 +361,9 @@ static const msg_handler handlers[MSG_TYPE_COUNT] = {
 	[MSG_JOB_FORWARD] = scheduler_forward,
 	[MSG_JOB_RESULT] = scheduler_result,
 	[MSG_JOB_DONE] = scheduler_done,
+	[MSG_RCPT_VERDICT] = on_rcpt_verdict,
+	[MSG_EXPLAIN_STEP] = on_step,
+	[MSG_EXPLAIN_HOSTS_DONE] = on_hosts_done,
 };
 
 static const struct jail jail = { .may_write_files = true };

@@ -169,25 +169,31 @@ bool router_turn(void)
 	return !list_empty(&router.resolved);
 }
 
-static void answer_leaves(struct message *m, struct recipient *r, struct leaves *l)
+enum routed router_resolve(struct message *m, struct recipient *r, const struct leaves *l)
 {
+	const struct leaf *leaf = l->at;
+
+	if (l->n && !is_plain(r, l))
+		return ROUTED_TO_OTHERS;
+	recipient_stage(m, r, STAGE_RESOLVED);
 	if (l->n == 0) {
 		recipient_set_outcome(r, SLICE("4.3.0"), SLICE("the address leads nowhere"), SLICE_EMPTY);
-		recipient_stage(m, r, STAGE_RESOLVED);
-		recipient_deferred(m, r);
-		return;
+		return ROUTED_NOWHERE;
 	}
-	if (!is_plain(r, l)) {
-		queue_expand(m, r, l, SLICE_EMPTY);
-		return;
-	}
-	const struct leaf *leaf = &l->at[0];
 	r->flags |= leaf->flags & RCPT_NO_FORWARD;
-	recipient_stage(m, r, STAGE_RESOLVED);
 	if (leaf->kind == LEAF_FAIL || leaf->kind == LEAF_DEFER)
 		recipient_set_outcome(r, leaf->status, leaf->reason, SLICE_EMPTY);
-	if (!recipient_resolve(m, r, leaf->kind, leaf->destination))
-		recipient_finish(m, r, SPOOL_RCPT_DUPLICATE);
+	return recipient_resolve(m, r, leaf->kind, leaf->destination) ? ROUTED_TO_ITSELF : ROUTED_TWICE;
+}
+
+static void answer_leaves(struct message *m, struct recipient *r, struct leaves *l)
+{
+	switch (router_resolve(m, r, l)) {
+	case ROUTED_NOWHERE: recipient_deferred(m, r); break;
+	case ROUTED_TO_OTHERS: queue_expand(m, r, l, SLICE_EMPTY); break;
+	case ROUTED_TWICE: recipient_finish(m, r, SPOOL_RCPT_DUPLICATE); break;
+	case ROUTED_TO_ITSELF: break;
+	}
 }
 
 static void on_answer(void *owner, uint64_t argument, const union msg_any *m_done)
@@ -232,7 +238,7 @@ static void on_answer(void *owner, uint64_t argument, const union msg_any *m_don
 void router_leaf(struct channel *ch, const union msg_any *m, int *fd)
 {
 	const struct msg_ROUTE_LEAF *l = &m->ROUTE_LEAF;
-	struct question *q = question_find(l->request);
+	struct question *q;
 	const struct leaf leaf = {
 		.kind = l->kind,
 		.flags = l->flags,
@@ -244,7 +250,10 @@ void router_leaf(struct channel *ch, const union msg_any *m, int *fd)
 		.reason = l->reason,
 	};
 
-	(void)ch, (void)fd;
+	(void)fd;
+	if (explain_leaf(ch, l->request, &leaf, l->node))
+		return;
+	q = question_find(l->request);
 	pending_renew(&router.pending, l->request); /* a long list takes its time */
 	if (q && l->kind >= LEAF_ADDRESS && l->kind <= LEAF_DEFER && !leaves_add(&q->leaves, &leaf))
 		q->is_overfull = true;
@@ -252,8 +261,8 @@ void router_leaf(struct channel *ch, const union msg_any *m, int *fd)
 
 void router_done(struct channel *ch, const union msg_any *m, int *fd)
 {
-	(void)ch, (void)fd;
-	if (queue.is_stopping)
+	(void)fd;
+	if (queue.is_stopping || explain_answered(ch, m->ROUTE_DONE.request, m))
 		return;
 	(void)pending_answer(
 		&router.pending, m->ROUTE_DONE.request, m); /* late or forgotten: nothing to do */
@@ -398,6 +407,11 @@ void router_forget(struct message *m)
 bool router_is_busy(void)
 {
 	return router.questions.n >= BULK_CREDITS || !list_empty(&router.waiting[PRIORITY_LETTER]);
+}
+
+struct channel *router_lookup(void)
+{
+	return router.lookup;
 }
 
 void router_peer(struct channel *ch)

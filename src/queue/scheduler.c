@@ -55,6 +55,11 @@ static struct deliverer *deliverer_of(enum role role, struct slice name)
 	return &sched.smtp[table_hash_bytes(name) % queue.rp->config->smtp_processes];
 }
 
+struct channel *scheduler_smtp(struct slice next_hop)
+{
+	return role_peer(queue.rp, ROLE_SMTP, deliverer_of(ROLE_SMTP, next_hop)->instance);
+}
+
 static size_t max_recipients(const struct destination *d)
 {
 	return d->role == ROLE_LOCAL ? LOCAL_RECIPIENTS : (size_t)queue.rp->config->smtp_max_recipients;

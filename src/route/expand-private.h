@@ -14,12 +14,34 @@ struct frame {
 	struct alias_value value;
 	bool is_default;
 	unsigned depth; /* 1: the recipient's own alias */
+	size_t line;	/* of the item that is being looked at */
 };
 
 /* The first failure of the whole counts; later ones are ignored. */
 void expand_fail(struct expand *e, enum job_outcome outcome, const char *status, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 void expand_fail_memory(struct expand *e);
+static const struct expand_place nowhere = { 0 };
+/* Where the alias f, and its item that is being looked at, are written. */
+static inline struct expand_place expand_alias_place(const struct frame *f)
+{
+	return (struct expand_place){ f->value.file, f->value.line };
+}
+static inline struct expand_place expand_item_place(const struct frame *f)
+{
+	return (struct expand_place){ f->value.file, f->line };
+}
+/* Tells the listener, if there is one, what was decided in f (NULL: of the recipient itself). */
+void expand_tell(struct expand *e, const struct frame *f, enum explain_kind kind, struct expand_place place,
+	const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* The same about a leaf. */
+void expand_tell_leaf(struct expand *e, const struct expand_leaf *leaf, enum explain_kind kind,
+	struct expand_place place, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* No more leaves are wanted, or the expansion has failed. */
+static inline bool expand_is_over(const struct expand *e)
+{
+	return e->outcome != JOB_DELIVERED || e->is_cut;
+}
 static inline bool expand_is_failed(const struct expand *e)
 {
 	return e->outcome != JOB_DELIVERED;
@@ -34,9 +56,10 @@ struct slice expand_own_address(struct expand *e, struct slice name);
 
 /* f: the alias that it is a product of; NULL: the recipient itself. NULL: failed. */
 struct expand_leaf *expand_leaf_new(struct expand *e, const struct frame *f, enum leaf_kind kind);
-/* Two leaves of one target are one. class: what kind of thing the name is. False: it was there already. */
-bool expand_claim(struct expand *e, struct expand_leaf *leaf, char class, struct slice name);
-void expand_leaf_add(struct expand *e, struct expand_leaf *leaf);
+/* The leaf joins the others, unless one of them has the same target: class is what kind of thing the name is,
+ * text what a person calls it. */
+void expand_leaf_add(struct expand *e, const struct frame *f, struct expand_leaf *leaf, char class,
+	struct slice name, struct slice text);
 void expand_add_user(
 	struct expand *e, const struct frame *f, struct slice address, struct slice user, unsigned flags);
 void expand_add_remote(struct expand *e, const struct frame *f, const struct address *a);

@@ -19,7 +19,7 @@ struct expand_seen {
 
 /* ---- local names ---- */
 
-static void expand_alias(struct expand *e, const struct frame *f);
+static void expand_alias(struct expand *e, struct frame *f);
 
 static bool item_names(struct expand *e, const struct rhs_item *item, struct slice key)
 {
@@ -124,6 +124,20 @@ static struct slice find_owner(struct expand *e, struct slice key, struct slice 
 	return expand_own_address(e, buf_slice(&name));
 }
 
+static void tell_alias(struct expand *e, const struct frame *parent, const struct frame *f)
+{
+	if (f->is_default)
+		expand_tell(e, parent, EXPLAIN_ALIAS, nowhere,
+			"no alias \"%.*s\": mail to this name must reach somebody, so it stands for %.*s",
+			SLICE_ARG(f->key), SLICE_ARG(f->value.text));
+	else
+		expand_tell(
+			e, parent, EXPLAIN_ALIAS, expand_alias_place(f), "alias \"%.*s\"", SLICE_ARG(f->key));
+	if (f->suffix.len)
+		expand_tell(e, parent, EXPLAIN_EXTENSION, nowhere,
+			"the extension %.*s is handed on to results that have none", SLICE_ARG(f->suffix));
+}
+
 static void enter_alias(struct expand *e, const struct frame *parent, const struct alias_match *match)
 {
 	struct frame f = { .parent = parent,
@@ -138,11 +152,24 @@ static void enter_alias(struct expand *e, const struct frame *parent, const stru
 			LIMIT_ALIAS_DEPTH, SLICE_ARG(match->key));
 		return;
 	}
-	if (is_seen(e, match->key, match->suffix, &name))
+	if (is_seen(e, match->key, match->suffix, &name)) {
+		expand_tell(e, parent, EXPLAIN_DUPLICATE, nowhere, "the alias \"%.*s\" was followed before",
+			SLICE_ARG(match->key));
 		return;
+	}
 	f.key = slice_first(name, match->key.len);
 	f.suffix = slice_from(name, match->key.len);
+	tell_alias(e, parent, &f);
+	if (e->listener && !e->listener->may_see(e->listener->user, f.value.file)) {
+		expand_fail(e, JOB_DEFERRED, "4.7.0",
+			"what the alias stands for is not shown: %s may not be read by everyone",
+			f.value.file);
+		return;
+	}
 	f.owner = find_owner(e, f.key, parent ? parent->owner : SLICE_EMPTY);
+	if (f.owner.len && (!parent || !slice_eq(f.owner, parent->owner)))
+		expand_tell(e, parent, EXPLAIN_OWNER, expand_alias_place(&f),
+			"bounces of its members go to %.*s", SLICE_ARG(f.owner));
 	expand_alias(e, &f);
 }
 
@@ -163,13 +190,29 @@ static struct slice hand_on_suffix(
 	return buf_ok(joined) && slice_eq(user, local) ? buf_slice(joined) : local;
 }
 
+static void tell_no_alias(
+	struct expand *e, const struct frame *f, const struct alias_match *match, unsigned flags)
+{
+	if (flags & RCPT_NO_ALIAS)
+		expand_tell(e, f, EXPLAIN_ALIAS, nowhere,
+			"aliases are not looked at: it is the user's own mailbox");
+	else if (match->suffix.len)
+		expand_tell(e, f, EXPLAIN_ALIAS, nowhere, "no alias \"%.*s%.*s\" or \"%.*s\"",
+			SLICE_ARG(match->user), SLICE_ARG(match->suffix), SLICE_ARG(match->user));
+	else
+		expand_tell(e, f, EXPLAIN_ALIAS, nowhere, "no alias \"%.*s\"", SLICE_ARG(match->user));
+}
+
 static void expand_matched(struct expand *e, const struct frame *f, struct slice address,
 	const struct alias_match *match, unsigned flags)
 {
 	const struct frame *again;
 
 	switch (match->status) {
-	case ALIAS_NONE: expand_add_user(e, f, address, match->user, flags); return;
+	case ALIAS_NONE:
+		tell_no_alias(e, f, match, flags);
+		expand_add_user(e, f, address, match->user, flags);
+		return;
 	case ALIAS_BROKEN:
 		expand_fail(e, JOB_DEFERRED, "4.3.0", "the alias table cannot be used; run newaliases");
 		return;
@@ -178,13 +221,21 @@ static void expand_matched(struct expand *e, const struct frame *f, struct slice
 	again = open_frame(f, match->key);
 	if (!again)
 		enter_alias(e, f, match);
-	else if (again == f)
+	else if (again == f) {
+		expand_tell(e, f, EXPLAIN_ALIAS, nowhere,
+			"the alias names itself: the user of that name is meant");
 		expand_add_user(e, f, address, match->user, flags | RCPT_NO_ALIAS);
-	else if (names_itself(e, again))
-		return; /* that item of its own is the user's copy */
-	else if (has_default(f, again))
+	} else if (names_itself(e, again)) {
+		expand_tell(e, f, EXPLAIN_DUPLICATE, nowhere,
+			"it leads back to the alias \"%.*s\", which has its user's copy as an item of its "
+			"own",
+			SLICE_ARG(again->key)); /* that item of its own is the user's copy */
+	} else if (has_default(f, again)) {
+		expand_tell(e, f, EXPLAIN_ALIAS, nowhere,
+			"it leads back to \"%.*s\", for which there is no alias: root's mailbox is meant",
+			SLICE_ARG(again->key));
 		expand_add_user(e, f, expand_own_address(e, SLICE("root")), SLICE("root"), RCPT_NO_ALIAS);
-	else
+	} else
 		fail_loop(e, f, again);
 }
 
@@ -202,6 +253,9 @@ static void expand_local(struct expand *e, const struct frame *f, const struct a
 	if (!buf_ok(&plain) || !buf_ok(&quoted))
 		expand_fail(e, JOB_FAILED, "5.1.3", "the address is too long");
 	full.local = buf_slice(&quoted);
+	if (!slice_eq(local, buf_slice(&plain)))
+		expand_tell(e, f, EXPLAIN_EXTENSION, nowhere, "with the extension that was handed on: %.*s",
+			SLICE_ARG(local));
 	if (flags & RCPT_NO_ALIAS)
 		route_split(e->rules, local, &match.user, &match.suffix);
 	else
@@ -210,8 +264,29 @@ static void expand_local(struct expand *e, const struct frame *f, const struct a
 		expand_matched(e, f, expand_canonical(e, &full), &match, flags);
 }
 
+/* Whether the domain is one of this host, and why; of items of aliases and .forward without one nothing. */
+static void tell_domain(struct expand *e, const struct frame *f, const struct address *a)
+{
+	auto_buf struct buf why = BUF_INIT(LIMIT_DRY_RUN_TEXT);
+	struct address whole = *a;
+
+	if ((f || e->trail.len) && a->domain.len == 0)
+		return;
+	if (a->domain.len == 0) {
+		buf_append_str(&why, "no domain, so the origin is added: ");
+		whole.domain = e->rules->origin;
+	}
+	route_explain_domain(e->rules, &whole, &why);
+	expand_tell(e, f, EXPLAIN_DOMAIN, nowhere, "%.*s", SLICE_ARG(buf_slice(&why)));
+	if (!f)
+		expand_tell(e, f, EXPLAIN_ADDRESS, nowhere, "canonical form: %.*s",
+			SLICE_ARG(expand_canonical(e, a)));
+}
+
 static void expand_address(struct expand *e, const struct frame *f, const struct address *a, unsigned flags)
 {
+	if (e->listener)
+		tell_domain(e, f, a);
 	if (route_is_local(e->rules, a))
 		expand_local(e, f, a, flags);
 	else
@@ -245,8 +320,7 @@ static void add_reference(struct expand *e, const struct frame *f, enum leaf_kin
 	leaf->origin = expand_keep_buf(e, &origin);
 	leaf->destination = leaf->origin;
 	leaf->address = expand_own_address(e, f->key);
-	if (expand_claim(e, leaf, class, item->text))
-		expand_leaf_add(e, leaf);
+	expand_leaf_add(e, f, leaf, class, item->text, item->text);
 }
 
 static void item_file(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
@@ -279,8 +353,7 @@ static void add_verdict(struct expand *e, const struct frame *f, enum leaf_kind 
 	leaf->address = expand_own_address(e, f->key);
 	leaf->status = expand_keep(e, status);
 	leaf->reason = expand_keep(e, slice_first(reason, LIMIT_REASON));
-	if (expand_claim(e, leaf, 'v', leaf->origin))
-		expand_leaf_add(e, leaf);
+	expand_leaf_add(e, f, leaf, 'v', leaf->origin, reason);
 }
 
 static void item_verdict(struct expand *e, const struct frame *f, const struct rhs_item *item, size_t number)
@@ -312,15 +385,35 @@ static const item_expand item_kinds[] = {
 	[RHS_BLACKHOLE] = item_blackhole,
 };
 
-static void expand_alias(struct expand *e, const struct frame *f)
+static void tell_item(struct expand *e, const struct frame *f, const struct rhs_item *item)
+{
+	static const char *const words[] = { [RHS_ERROR] = "not understood, left out: ",
+		[RHS_ADDRESS] = "",
+		[RHS_USER] = "the mailbox of ",
+		[RHS_FILE] = "file ",
+		[RHS_DIRECTORY] = "Maildir ",
+		[RHS_COMMAND] = "command ",
+		[RHS_INCLUDE] = "list ",
+		[RHS_FAIL] = ":fail: ",
+		[RHS_DEFER] = ":defer: ",
+		[RHS_BLACKHOLE] = "discarded " };
+
+	expand_tell(e, f, EXPLAIN_ITEM, (struct expand_place){ f->value.file, f->line }, "%s%.*s",
+		words[item->kind], SLICE_ARG(slice_first(item->text, LIMIT_DRY_RUN_TEXT)));
+}
+
+static void expand_alias(struct expand *e, struct frame *f)
 {
 	size_t number = 0, n_usable = 0;
 	struct rhs_item item;
 	struct rhs rhs;
 
 	rhs_init(&rhs, f->value.text, 0);
-	while (!expand_is_failed(e) && rhs_next(&rhs, &item)) {
+	while (!expand_is_over(e) && rhs_next(&rhs, &item)) {
 		number++;
+		f->line = rhs_line(&rhs, item.offset, f->value.line);
+		if (e->listener)
+			tell_item(e, f, &item);
 		if (!item_kinds[item.kind])
 			continue;
 		n_usable++;

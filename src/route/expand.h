@@ -16,6 +16,7 @@
 
 struct expand_leaf {
 	struct expand_leaf *next;
+	uint32_t number; /* from 1, in the order in which they were found */
 	struct table_node by_target;
 	struct slice target; /* what makes it a duplicate of another */
 	enum leaf_kind kind;
@@ -24,12 +25,36 @@ struct expand_leaf {
 	bool is_dropped;   /* a duplicate */
 	struct slice address, destination, owner, origin, status, reason;
 };
+/* Where something is written; file NULL: nowhere. */
+struct expand_place {
+	const char *file;
+	size_t line;
+};
+/* One decision, as it is made. */
+struct expand_step {
+	enum explain_kind kind;
+	uint32_t leaf,
+		begins; /* the number of the leaf it is about, 0: all; that of one that begins here, or 0 */
+	unsigned depth; /* of what stands below what */
+	struct slice text; /* words for a person; of any bytes */
+	struct expand_place place;
+};
+/* Of a dry run: whoever wants to hear them. */
+struct expand_listener {
+	void (*hear)(void *user, const struct expand_step *step);
+	void *user;
+	size_t max_leaves;			       /* the walk ends with so many */
+	bool (*may_see)(void *user, const char *file); /* what an aliases file says */
+	const char *database;			       /* of users, for the words */
+};
 struct expand_seen;
 struct expand {
-	const struct route_rules *rules; /* during expand_start only */
+	const struct route_rules *rules;	/* during expand_start only */
+	const struct expand_listener *listener; /* NULL: nobody; to be set before expand_start */
 	struct arena arena;
 	struct expand_leaf *first, *last, *next_question;
 	size_t n_leaves;
+	bool is_cut; /* there are more than the listener wanted */
 	struct table targets, seen;
 	struct slice trail;
 	/* JOB_DELIVERED: the leaves are the answer. JOB_DEFERRED, JOB_FAILED: no leaves count. */

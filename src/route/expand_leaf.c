@@ -47,6 +47,49 @@ void expand_fail_memory(struct expand *e)
 	expand_fail(e, JOB_DEFERRED, "4.3.0", "out of memory while expanding aliases");
 }
 
+/* ---- who listens ---- */
+
+static void PRINTF_LIKE(3, 0) tell(struct expand *e, struct expand_step *step, const char *fmt, va_list args)
+{
+	char text[LIMIT_DRY_RUN_TEXT];
+	int n = vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
+
+	step->text = (struct slice){ text, MIN((size_t)MAX(n, 0), sizeof(text) - 1) };
+	e->listener->hear(e->listener->user, step);
+}
+
+/* An item stands below its alias, what is said of it below the item. */
+static unsigned depth_of(const struct frame *f, enum explain_kind kind)
+{
+	return f ? 2 * f->depth - (kind == EXPLAIN_ITEM) : 0;
+}
+
+void expand_tell(struct expand *e, const struct frame *f, enum explain_kind kind, struct expand_place place,
+	const char *fmt, ...)
+{
+	struct expand_step step = { .kind = kind, .depth = depth_of(f, kind), .place = place };
+	va_list args;
+
+	if (!e->listener)
+		return;
+	va_start(args, fmt);
+	tell(e, &step, fmt, args);
+	va_end(args);
+}
+
+void expand_tell_leaf(struct expand *e, const struct expand_leaf *leaf, enum explain_kind kind,
+	struct expand_place place, const char *fmt, ...)
+{
+	struct expand_step step = { .kind = kind, .leaf = leaf->number, .place = place };
+	va_list args;
+
+	if (!e->listener)
+		return;
+	va_start(args, fmt);
+	tell(e, &step, fmt, args);
+	va_end(args);
+}
+
 /* ---- leaves ---- */
 
 struct slice expand_keep(struct expand *e, struct slice s)
@@ -65,8 +108,8 @@ struct slice expand_keep_buf(struct expand *e, const struct buf *b)
 	return expand_keep(e, buf_slice(b));
 }
 
-/* Two leaves of one target are one. class: what kind of thing the name is. False: it was there already. */
-bool expand_claim(struct expand *e, struct expand_leaf *leaf, char class, struct slice name)
+/* Two leaves of one target are one. False: it was there already, or there is no memory. */
+static bool claim(struct expand *e, struct expand_leaf *leaf, char class, struct slice name)
 {
 	char *at = arena_alloc(&e->arena, name.len + 2);
 	uint64_t hash;
@@ -92,6 +135,10 @@ struct expand_leaf *expand_leaf_new(struct expand *e, const struct frame *f, enu
 {
 	struct expand_leaf *leaf;
 
+	if (e->listener && e->n_leaves == e->listener->max_leaves) {
+		e->is_cut = true;
+		return NULL;
+	}
 	if (e->n_leaves == LIMIT_EXPANSION) {
 		expand_fail(e, JOB_FAILED, "5.5.3", "expands to more than %d recipients", LIMIT_EXPANSION);
 		return NULL;
@@ -112,14 +159,27 @@ struct expand_leaf *expand_leaf_new(struct expand *e, const struct frame *f, enu
 	return leaf;
 }
 
-void expand_leaf_add(struct expand *e, struct expand_leaf *leaf)
+void expand_leaf_add(struct expand *e, const struct frame *f, struct expand_leaf *leaf, char class,
+	struct slice name, struct slice text)
 {
+	struct expand_step step = { .kind = EXPLAIN_LEAF,
+		.begins = (uint32_t)e->n_leaves + 1,
+		.depth = depth_of(f, EXPLAIN_LEAF),
+		.text = slice_first(text, LIMIT_DRY_RUN_TEXT) };
+
+	if (!claim(e, leaf, class, name)) {
+		expand_tell(e, f, EXPLAIN_DUPLICATE, nowhere, "%.*s: left out, it is there already",
+			SLICE_ARG(step.text));
+		return;
+	}
 	if (e->last)
 		e->last->next = leaf;
 	else
 		e->first = leaf;
 	e->last = leaf;
-	e->n_leaves++;
+	leaf->number = (uint32_t)++e->n_leaves;
+	if (e->listener)
+		e->listener->hear(e->listener->user, &step);
 }
 
 struct slice expand_canonical(struct expand *e, const struct address *a)
@@ -151,8 +211,21 @@ void expand_add_user(
 	leaf->flags = (uint8_t)(flags & (RCPT_NO_ALIAS | RCPT_NO_FORWARD | RCPT_RECONCILE));
 	leaf->address = address;
 	leaf->destination = expand_keep(e, user);
-	if (expand_claim(e, leaf, 'q', user)) /* asked once; what is found is compared again */
-		expand_leaf_add(e, leaf);
+	expand_leaf_add(e, f, leaf, 'q', user, address); /* asked once; what is found is compared again */
+}
+
+static void tell_next_hop(struct expand *e, const struct expand_leaf *leaf)
+{
+	const struct route_rules *rules = e->rules;
+
+	if (rules->relay_host.len)
+		expand_tell_leaf(e, leaf, EXPLAIN_NEXT_HOP,
+			(struct expand_place){ rules->config_file, rules->relay_host_line },
+			"next hop %.*s: relay.host", SLICE_ARG(leaf->destination));
+	else
+		expand_tell_leaf(e, leaf, EXPLAIN_NEXT_HOP, nowhere,
+			"next hop %.*s: the domain itself, as relay.host is empty",
+			SLICE_ARG(leaf->destination));
 }
 
 void expand_add_remote(struct expand *e, const struct frame *f, const struct address *a)
@@ -166,8 +239,9 @@ void expand_add_remote(struct expand *e, const struct frame *f, const struct add
 	at = slice_rfind(leaf->address, '@');
 	leaf->destination = e->rules->relay_host.len ? expand_keep(e, e->rules->relay_host)
 						     : slice_from(leaf->address, at + 1);
-	if (expand_claim(e, leaf, 'r', leaf->address))
-		expand_leaf_add(e, leaf);
+	expand_leaf_add(e, f, leaf, 'r', leaf->address, leaf->address);
+	if (leaf->number)
+		tell_next_hop(e, leaf);
 }
 
 /* ---- answers ---- */
@@ -182,6 +256,11 @@ struct expand_leaf *expand_next_question(struct expand *e)
 	return leaf;
 }
 
+static const char *database(const struct expand *e)
+{
+	return e->listener ? e->listener->database : "";
+}
+
 static void leaf_decide(struct expand *e, struct expand_leaf *leaf, enum leaf_kind kind, const char *status,
 	const char *words)
 {
@@ -194,6 +273,8 @@ static void leaf_decide(struct expand *e, struct expand_leaf *leaf, enum leaf_ki
 	leaf->kind = kind;
 	leaf->status = slice_of(status);
 	leaf->reason = expand_keep_buf(e, &text);
+	expand_tell_leaf(
+		e, leaf, EXPLAIN_USER, nowhere, "%.*s, says %s", SLICE_ARG(leaf->reason), database(e));
 	if (leaf->is_recipient) /* the recipient itself: there is nothing else to deliver */
 		expand_fail(e, kind == LEAF_FAIL ? JOB_FAILED : JOB_DEFERRED, status, "%.*s",
 			SLICE_ARG(leaf->reason));
@@ -204,10 +285,18 @@ void expand_answer(struct expand *e, struct expand_leaf *leaf, enum user_outcome
 	switch (outcome) {
 	case USER_FOUND:
 		leaf->destination = expand_keep(e, name);
-		if (trail_has_user(e->trail, name)) /* a second time it goes to the mailbox */
+		expand_tell_leaf(
+			e, leaf, EXPLAIN_USER, nowhere, "user %.*s is in %s", SLICE_ARG(name), database(e));
+		if (trail_has_user(e->trail, name)) { /* a second time it goes to the mailbox */
 			leaf->flags |= RCPT_NO_FORWARD;
+			expand_tell_leaf(e, leaf, EXPLAIN_FORWARD, nowhere,
+				"it went through this user's .forward before: now it goes to the mailbox");
+		}
 		table_remove(&e->targets, &leaf->by_target);
-		leaf->is_dropped = !expand_claim(e, leaf, 'u', name);
+		leaf->is_dropped = !claim(e, leaf, 'u', name);
+		if (leaf->is_dropped)
+			expand_tell_leaf(
+				e, leaf, EXPLAIN_DUPLICATE, nowhere, "left out: this user has it already");
 		return;
 	case USER_UNKNOWN: leaf_decide(e, leaf, LEAF_FAIL, "5.1.1", "unknown user"); return;
 	case USER_UNAVAILABLE: break;

@@ -3,10 +3,12 @@
  * route_job.c - ROUTE_ASK: expansion, then the questions about users, then the leaves
  *
  * A list may have a hundred thousand members: only some questions are open at a time, so that others get
- * their turn, and leaves leave only as fast as the asker reads.
+ * their turn, and leaves leave only as fast as the asker reads. A dry run is the same, and tells each
+ * decision before the leaves; it is bounded, so its steps fit into the channel or are left out.
  */
 #include "route/expand.h"
 #include "route/lookup.h"
+#include <sys/stat.h>
 
 #define OPEN_QUESTIONS 32 /* of one expansion */
 
@@ -27,6 +29,10 @@ struct route_job {
 	bool is_asking; /* answers that come at once must not start another round */
 	bool is_sending;
 	const struct expand_leaf *sent; /* the last leaf that was sent */
+	/* Of a dry run: */
+	struct expand_listener listener;
+	size_t n_steps, max_steps;
+	char database[PATH_MAX + 64];
 };
 
 static void job_free(struct route_job *job)
@@ -37,6 +43,53 @@ static void job_free(struct route_job *job)
 	list_remove(&job->in_jobs);
 	job->lookup->n_jobs--;
 	mem_free(job);
+}
+
+/* ---- dry runs ---- */
+
+static void send_step(void *user, const struct expand_step *step)
+{
+	struct route_job *job = user;
+
+	if (job->n_steps == job->max_steps || channel_congested(job->ch)) {
+		job->expand.is_cut = true;
+		return;
+	}
+	job->n_steps++;
+	SEND(job->ch, EXPLAIN_STEP, .request = job->request, .node = step->leaf, .child = step->begins,
+		.kind = (uint8_t)step->kind, .depth = (uint8_t)step->depth, .text = step->text,
+		.file = slice_of(step->place.file), .line = (uint32_t)step->place.line);
+}
+
+/* A file that others may not read is not read for them either. */
+static bool is_public(void *user, const char *file)
+{
+	struct stat st;
+
+	(void)user;
+	return !file || stat(file, &st) < 0 || st.st_mode & S_IROTH;
+}
+
+static bool is_known(void *user, const char *file)
+{
+	(void)user, (void)file;
+	return true;
+}
+
+static void dry_run_begin(struct route_job *job, enum dry_run dry_run)
+{
+	const struct config *c = job->lookup->source.config;
+	bool is_own = dry_run != DRY_RUN_ALL;
+
+	(void)snprintf(job->database, sizeof(job->database), "%s",
+		*c->users_file ? c->users_file : "the user database (NSS)");
+	job->listener = (struct expand_listener){ .hear = send_step,
+		.user = job,
+		.max_leaves = is_own ? LIMIT_DRY_RUN_OWN : LIMIT_DRY_RUN_ALL,
+		.may_see = is_own ? is_public : is_known,
+		.database = job->database };
+	job->max_steps = job->listener.max_leaves * LIMIT_DRY_RUN_STEPS;
+	job->expand.listener = &job->listener;
 }
 
 /* ---- answers ---- */
@@ -52,7 +105,7 @@ static void send_leaf(const struct route_job *job, const struct expand_leaf *lea
 {
 	SEND(job->ch, ROUTE_LEAF, .request = job->request, .kind = (uint8_t)leaf->kind, .flags = leaf->flags,
 		.address = leaf->address, .destination = leaf->destination, .owner = leaf->owner,
-		.origin = leaf->origin, .status = leaf->status, .reason = leaf->reason);
+		.origin = leaf->origin, .status = leaf->status, .reason = leaf->reason, .node = leaf->number);
 }
 
 /* Goes on where it stopped; frees the job at its end. */
@@ -69,6 +122,9 @@ static void job_send(struct route_job *job)
 			job->sent = leaf;
 		}
 	}
+	if (job->expand.is_cut)
+		SEND(job->ch, EXPLAIN_STEP, .request = job->request, .kind = EXPLAIN_NOTE,
+			.text = SLICE("and more, which is not shown"));
 	send_done(job->ch, job->request, job->expand.outcome, job->expand.status, job->expand.reason);
 	job_free(job);
 }
@@ -156,6 +212,8 @@ void lookup_route_ask(struct lookup *l, struct channel *ch, const struct msg_ROU
 		return;
 	}
 	job = job_new(l, ch, m->request);
+	if (m->dry_run != DRY_RUN_NO)
+		dry_run_begin(job, m->dry_run);
 	expand_start(&job->expand, &l->rules, m->address, m->flags, m->trail);
 	job_go_on(job);
 }

@@ -10,6 +10,12 @@ static bool source_is_local(void *user, struct slice domain)
 	return config_is_local_domain(s->config, domain);
 }
 
+static void source_explain(void *user, struct slice domain, struct buf *out)
+{
+	const struct route_source *s = user;
+	config_explain_domain(s->config, domain, out);
+}
+
 static enum alias_status source_find(void *user, struct slice key, struct alias_value *value_out)
 {
 	struct route_source *s = user;
@@ -22,7 +28,10 @@ void route_rules_init(struct route_rules *rules, struct route_source *source)
 		.origin = slice_of(source->config->main_origin),
 		.delimiters = slice_of(source->config->aliases_delimiter),
 		.relay_host = slice_trim(slice_of(source->config->relay_host)),
+		.config_file = source->config->paths.config_file,
+		.relay_host_line = config_line(source->config, SLICE("relay.host")),
 		.is_local_domain = source_is_local,
+		.explain_domain = source_explain,
 		.find_alias = source_find,
 		.user = source,
 	};
@@ -30,11 +39,23 @@ void route_rules_init(struct route_rules *rules, struct route_source *source)
 
 /* ---- local or not ---- */
 
+static bool is_loopback(struct slice domain)
+{
+	return slice_eq(domain, SLICE("[127.0.0.1]")) || slice_eq_nocase(domain, SLICE("[IPv6:::1]"));
+}
+
 bool route_is_local(const struct route_rules *rules, const struct address *address)
 {
-	return address->domain.len == 0 || slice_eq(address->domain, SLICE("[127.0.0.1]")) ||
-		slice_eq_nocase(address->domain, SLICE("[IPv6:::1]")) ||
+	return address->domain.len == 0 || is_loopback(address->domain) ||
 		rules->is_local_domain(rules->user, address->domain);
+}
+
+void route_explain_domain(const struct route_rules *rules, const struct address *address, struct buf *out)
+{
+	if (address->domain.len && is_loopback(address->domain))
+		buf_printf(out, "%.*s is this host: the loopback address", SLICE_ARG(address->domain));
+	else if (address->domain.len)
+		rules->explain_domain(rules->user, address->domain, out);
 }
 
 void route_split(

@@ -94,19 +94,27 @@ struct row {
 	const char *trail, *want;
 };
 
-static void resolve(const struct row *row, const char *relay_host, bool is_broken, struct buf *out)
+static void world_explain(void *user, struct slice domain, struct buf *out)
+{
+	buf_printf(out, "%.*s is %s", SLICE_ARG(domain), world_is_local(user, domain) ? "here" : "elsewhere");
+}
+
+static void resolve_heard(const struct row *row, const char *relay_host, bool is_broken,
+	const struct expand_listener *listener, struct buf *out)
 {
 	struct world w = { .aliases = slice_of(row->aliases), .is_broken = is_broken };
 	struct route_rules rules = { .origin = SLICE("here.test"),
 		.delimiters = SLICE("+"),
 		.relay_host = slice_of(relay_host),
 		.is_local_domain = world_is_local,
+		.explain_domain = world_explain,
 		.find_alias = world_find,
 		.user = &w };
 	struct expand_leaf *leaf;
 	struct expand e;
 
 	expand_init(&e);
+	e.listener = listener;
 	expand_start(&e, &rules, slice_of(row->address), row->flags, slice_of(row->trail));
 	while ((leaf = expand_next_question(&e))) {
 		struct slice name = SLICE_EMPTY;
@@ -116,6 +124,32 @@ static void resolve(const struct row *row, const char *relay_host, bool is_broke
 	expand_finish(&e);
 	print_all(&e, out);
 	expand_deinit(&e);
+}
+
+static void hear_nothing(void *user, const struct expand_step *step)
+{
+	assert_null(user);
+	assert_true(step->text.len > 0 && step->text.len <= LIMIT_DRY_RUN_TEXT);
+	assert_non_null(explain_kind_name(step->kind));
+}
+
+static bool see_all(void *user, const char *file)
+{
+	(void)user, (void)file;
+	return true;
+}
+
+/* Whoever listens changes nothing. */
+static void resolve(const struct row *row, const char *relay_host, bool is_broken, struct buf *out)
+{
+	static const struct expand_listener listener = {
+		.hear = hear_nothing, .max_leaves = SIZE_MAX, .may_see = see_all, .database = "users"
+	};
+	auto_buf struct buf heard = BUF_INIT(16 * 1024 * 1024);
+
+	resolve_heard(row, relay_host, is_broken, NULL, out);
+	resolve_heard(row, relay_host, is_broken, &listener, &heard);
+	assert_slice_equal(buf_slice(out), buf_slice(&heard));
 }
 
 static void check_rows(const struct row *rows, size_t n, const char *relay_host)
@@ -396,9 +430,136 @@ static void list_limit(void **state)
 	assert_slice_equal(buf_slice(&got), SLICE("FAIL 5.5.3 expands to more than 100000 recipients"));
 }
 
+/* ---- dry runs ---- */
+
+static void write_step(void *user, const struct expand_step *step)
+{
+	struct buf *b = user;
+
+	buf_printf(b, "%*s%s %.*s", 2 * (int)step->depth, "", explain_kind_name(step->kind),
+		SLICE_ARG(step->text));
+	if (step->place.line)
+		buf_printf(b, " @%zu", step->place.line);
+	if (step->leaf)
+		buf_printf(b, " #%u", step->leaf);
+	if (step->begins)
+		buf_printf(b, " =%u", step->begins);
+	buf_append_byte(b, '\n');
+}
+
+static bool see_none(void *user, const char *file)
+{
+	(void)user, (void)file;
+	return false;
+}
+
+static void a_dry_run_tells_each_decision(void **state)
+{
+	static const struct row rows[] = {
+		{ "", "payam", 0, "",
+			"domain no domain, so the origin is added: here.test is here\n"
+			"address canonical form: payam@here.test\n"
+			"alias no alias \"payam\"\n"
+			"leaf payam@here.test =1\n"
+			"user user payam is in users #1\n" },
+		{ "team: user1,\n \"|/bin/x\",\n user1@localhost, u@far.test\nowner-team: payam\n",
+			"team+x@HERE.test", 0, "",
+			"domain HERE.test is here\n"
+			"address canonical form: team+x@here.test\n"
+			"alias alias \"team\" @1\n"
+			"extension the extension +x is handed on to results that have none\n"
+			"owner bounces of its members go to owner-team@here.test @1\n"
+			"  item user1 @1\n"
+			"    extension with the extension that was handed on: user1+x\n"
+			"    alias no alias \"user1+x\" or \"user1\"\n"
+			"    leaf user1+x@here.test =1\n"
+			"  item command /bin/x @2\n"
+			"    leaf /bin/x =2\n"
+			"  item user1@localhost @3\n"
+			"    domain localhost is here\n"
+			"    extension with the extension that was handed on: user1+x\n"
+			"    alias no alias \"user1+x\" or \"user1\"\n"
+			"    duplicate user1+x@localhost.localdomain: left out, it is there already\n"
+			"  item u@far.test @3\n"
+			"    domain far.test is elsewhere\n"
+			"    leaf u@far.test =3\n"
+			"next_hop next hop far.test: the domain itself, as relay.host is empty #3\n"
+			"user user user1 is in users #1\n" },
+		{ "a: b\nb: a\n", "a@localhost", 0, "",
+			"domain localhost is here\naddress canonical form: a@localhost.localdomain\n"
+			"alias alias \"a\" @1\n"
+			"  item b @1\n"
+			"    alias alias \"b\" @2\n"
+			"      item a @2\n" },
+		{ "b: b, bad@@x\n", "b@localhost", 0, "b@localhost\tb",
+			"domain localhost is here\naddress canonical form: b@localhost.localdomain\n"
+			"alias alias \"b\" @1\n"
+			"  item b @1\n"
+			"    alias the alias names itself: the user of that name is meant\n"
+			"    leaf b@here.test =1\n"
+			"  item not understood, left out: bad@@x @1\n"
+			"user user b is in users #1\n"
+			"forward it went through this user's .forward before: now it goes to the mailbox "
+			"#1\n" },
+		{ "", "abuse@localhost", 0, "",
+			"domain localhost is here\naddress canonical form: abuse@localhost.localdomain\n"
+			"alias no alias \"abuse\": mail to this name must reach somebody, so it stands for "
+			"postmaster\n"
+			"  item postmaster\n"
+			"    alias no alias \"postmaster\": mail to this name must reach somebody, so it "
+			"stands for root\n"
+			"      item root\n"
+			"        alias no alias \"root\"\n"
+			"        leaf root@here.test =1\n"
+			"user user root is in users #1\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_buf struct buf steps = BUF_INIT(65536), got = BUF_INIT(65536);
+		const struct expand_listener listener = { .hear = write_step,
+			.user = &steps,
+			.max_leaves = 100,
+			.may_see = see_all,
+			.database = "users" };
+		resolve_heard(&rows[i], "", false, &listener, &got);
+		if (!slice_eq(buf_slice(&steps), slice_of(rows[i].want)))
+			fail_msg("row %zu (%s): heard\n%.*s\nwant\n%s", i, rows[i].address,
+				SLICE_ARG(buf_slice(&steps)), rows[i].want);
+	}
+}
+
+static void a_dry_run_is_bounded_and_keeps_secrets(void **state)
+{
+	const struct row many = { "many: user1, user2, user3, payam, a, b\n", "many", 0, "", NULL };
+	const struct row ours = { "", "abuse", 0, "", NULL };
+	auto_buf struct buf steps = BUF_INIT(65536), got = BUF_INIT(65536);
+	struct expand_listener listener = {
+		.hear = write_step, .user = &steps, .max_leaves = 2, .may_see = see_all, .database = "users"
+	};
+
+	(void)state;
+	resolve_heard(&many, "", false, &listener, &got);
+	assert_slice_equal(buf_slice(&got), SLICE("user:user1<user1@here.test> user:user2<user2@here.test>"));
+	buf_clear(&got);
+	buf_clear(&steps);
+	listener.may_see = see_none;
+	resolve_heard(&many, "", false, &listener, &got);
+	assert_true(
+		slice_starts(buf_slice(&got), SLICE("DEFER 4.7.0 what the alias stands for is not shown: ")));
+	assert_null(strstr(buf_cstr(&steps), "user1"));
+	buf_clear(&got);
+	listener.may_see =
+		see_all; /* what stands in no file is no secret, and asked for as one without a name */
+	resolve_heard(&ours, "", false, &listener, &got);
+	assert_slice_equal(buf_slice(&got), SLICE("user:root<root@here.test>"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_dry_run_tells_each_decision),
+		cmocka_unit_test(a_dry_run_is_bounded_and_keeps_secrets),
 		cmocka_unit_test(names_and_users),
 		cmocka_unit_test(malformed),
 		cmocka_unit_test(chains_and_lists),

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "ipc/pending.h"
 #include "ipc/role.h"
+#include "smtp/dry_run.h"
 #include "smtp/relay.h"
 
 /* Below the 10 s after which the supervisor kills: who waits for a server's verdict that long has a duplicate
@@ -72,12 +73,19 @@ static void on_job_cancel(struct channel *ch, const union msg_any *m, int *fd)
 	relay_job_cancel(&relay, &m->JOB_CANCEL);
 }
 
+static void on_explain_hosts(struct channel *ch, const union msg_any *m, int *fd)
+{
+	(void)fd;
+	dry_run_hosts(&relay, ch, &m->EXPLAIN_HOSTS);
+}
+
 static const msg_handler handlers[MSG_TYPE_COUNT] = {
 	[MSG_JOB_BEGIN] = on_job_begin,
 	[MSG_JOB_RCPT] = on_job_rcpt,
 	[MSG_JOB_CONTENT] = on_job_content,
 	[MSG_JOB_CANCEL] = on_job_cancel,
 	[MSG_SOCKET_ANSWER] = on_socket_answer,
+	[MSG_EXPLAIN_HOSTS] = on_explain_hosts,
 };
 
 /* ---- the role ---- */
@@ -107,8 +115,10 @@ static int after_jail(struct role_process *rp)
 static void on_peer_gone(struct role_process *rp, struct channel *ch)
 {
 	(void)rp;
-	if (ch->peer == ROLE_QUEUE)
-		relay_drop_all(&relay);
+	if (ch->peer != ROLE_QUEUE)
+		return;
+	relay_drop_all(&relay);
+	dry_run_drop_all();
 }
 
 static void on_reload(struct role_process *rp)
