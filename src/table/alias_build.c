@@ -20,13 +20,15 @@ static void report_duplicate(
 		SLICE_ARG(e->key), file ? file : "", file ? " " : "", line);
 }
 
-/* By a file that is asked before this one. */
-static void report_shadowed(struct alias_checker *c, const struct aliases_entry *e)
+/* A file that is asked before this one has the name. */
+static bool is_shadowed(struct alias_checker *c, const struct aliases_entry *e)
 {
 	struct alias_value value;
 
-	if (c->build->earlier && alias_files_find(c->build->earlier, e->key, &value) == ALIAS_FOUND)
-		report_duplicate(c, e, value.file, value.line);
+	if (!c->build->earlier || alias_files_find(c->build->earlier, e->key, &value) != ALIAS_FOUND)
+		return false;
+	report_duplicate(c, e, value.file, value.line);
+	return true;
 }
 
 static bool is_none(struct slice rhs)
@@ -37,6 +39,7 @@ static bool is_none(struct slice rhs)
 static void add_entry(struct alias_checker *c, const struct aliases_entry *e, bool *has_memory)
 {
 	uint32_t first = alias_index_find(c->index, e->key);
+	struct alias_entry *entry;
 
 	if (first != ALIAS_INDEX_NONE) {
 		report_duplicate(c, e, NULL, alias_index_entry(c->index, first)->line);
@@ -45,8 +48,10 @@ static void add_entry(struct alias_checker *c, const struct aliases_entry *e, bo
 	*has_memory = alias_index_add(c->index, e->key, e->rhs, e->line);
 	if (!*has_memory)
 		return;
-	alias_index_entry(c->index, c->index->n - 1)->is_none = is_none(e->rhs);
-	report_shadowed(c, e);
+	entry = alias_index_entry(c->index, c->index->n - 1);
+	entry->is_own = true;
+	entry->is_none = is_none(e->rhs);
+	entry->counts_elsewhere = is_shadowed(c, e);
 	c->summary->n_entries++;
 	c->summary->longest = MAX(c->summary->longest, slice_trim(e->rhs).len);
 	c->summary->total += e->key.len + slice_trim(e->rhs).len;
@@ -92,7 +97,7 @@ static int write_records(const struct alias_index *index, int fd)
 	if (cdb_make_start(&make, fd) < 0)
 		return -errno;
 	for (size_t i = 0; r == 0 && i < index->n; i++)
-		if (!alias_index_entry(index, i)->is_earlier && !alias_index_entry(index, i)->is_none)
+		if (alias_index_entry(index, i)->is_own && !alias_index_entry(index, i)->is_none)
 			r = add_record(&make, alias_index_key(index, i), alias_index_value(index, i));
 	if (r == 0)
 		r = add_record(&make, ALIAS_META_KEY, (struct slice){ room_for_meta, sizeof(room_for_meta) });

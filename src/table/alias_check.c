@@ -58,21 +58,23 @@ static uint32_t take_from_earlier(struct alias_checker *c, struct slice key)
 	if (!c->build->earlier || alias_files_find(c->build->earlier, key, &value) != ALIAS_FOUND ||
 		!alias_index_add(c->index, key, value.text, value.line))
 		return ALIAS_INDEX_NONE;
-	alias_index_entry(c->index, c->index->n - 1)->is_earlier = true;
+	alias_index_entry(c->index, c->index->n - 1)->counts_elsewhere = true;
 	return (uint32_t)c->index->n - 1;
 }
 
 static enum alias_status find_in_index(void *user, struct slice key, struct alias_value *value_out)
 {
 	struct entry_check *e = user;
+	const struct alias_entry *entry;
 
 	(void)value_out; /* the entry's number is enough */
 	e->found = alias_index_find(e->checker->index, key);
 	if (e->found == ALIAS_INDEX_NONE)
 		e->found = take_from_earlier(e->checker, key);
-	return e->found == ALIAS_INDEX_NONE || alias_index_entry(e->checker->index, e->found)->is_none
-		? ALIAS_NONE
-		: ALIAS_FOUND;
+	if (e->found == ALIAS_INDEX_NONE)
+		return ALIAS_NONE;
+	entry = alias_index_entry(e->checker->index, e->found);
+	return entry->is_none && !entry->counts_elsewhere ? ALIAS_NONE : ALIAS_FOUND;
 }
 
 /* ---- questions for those who can ask the machine ---- */
@@ -190,21 +192,31 @@ static void check_items(struct entry_check *e, struct slice text)
 			SLICE_ARG(alias_index_key(e->checker->index, e->number)));
 }
 
+/* What mail to the name goes by. What is taken from earlier files moves the index, so then it is a copy. */
+static struct slice text_that_counts(struct entry_check *e, struct buf *copy)
+{
+	struct slice key = alias_index_key(e->checker->index, e->number);
+	struct slice text = alias_index_rhs(e->checker->index, e->number);
+	struct alias_value value;
+
+	if (!e->checker->build->earlier)
+		return text;
+	if (entry_of(e)->counts_elsewhere && entry_of(e)->is_own &&
+		alias_files_find(e->checker->build->earlier, key, &value) == ALIAS_FOUND)
+		return value.text;
+	buf_append(copy, text);
+	return buf_slice(copy);
+}
+
 static void check_entry(struct entry_check *e)
 {
-	struct slice text = alias_index_rhs(e->checker->index, e->number);
 	auto_buf struct buf copy = BUF_INIT(LIMIT_ALIAS_LINE);
 
 	entry_of(e)->first_edge = (uint32_t)(e->edges->len / sizeof(uint32_t));
 	e->line = entry_of(e)->line;
-	e->is_of_this_file = !entry_of(e)->is_earlier;
-	if (entry_of(e)->is_none)
-		return;
-	if (e->checker->build->earlier) { /* what is taken from there moves the index */
-		buf_append(&copy, text);
-		text = buf_slice(&copy);
-	}
-	check_items(e, text);
+	e->is_of_this_file = !entry_of(e)->counts_elsewhere;
+	if (!entry_of(e)->is_none || entry_of(e)->counts_elsewhere)
+		check_items(e, text_that_counts(e, &copy));
 }
 
 static bool has_postmaster(struct alias_checker *c)

@@ -19,7 +19,9 @@ struct alias_entry {
 	uint32_t first_edge, n_edges; /* aliases that its items name; filled in by the checks */
 	bool keeps_copy;	      /* names itself: that is the user's own mailbox */
 	bool is_none;		      /* :unknown: as if it was not there */
-	bool is_earlier;	      /* of another aliases file that is asked before this one */
+	bool counts_elsewhere; /* what the name says is in another aliases file, which is asked before this
+				  one */
+	bool is_own;	       /* of this file, and written to its table */
 };
 struct alias_index {
 	struct buf bytes;

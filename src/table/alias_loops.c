@@ -56,7 +56,7 @@ static const struct alias_entry *first_of_this_file(const struct walk *w, size_t
 {
 	for (size_t i = from; i < stack_depth(w); i++) {
 		const struct alias_entry *e = alias_index_entry(w->checker->index, stack_step(w, i)->entry);
-		if (!e->is_earlier)
+		if (!e->counts_elsewhere)
 			return e;
 	}
 	return NULL;
@@ -81,7 +81,7 @@ static void report_loop(struct walk *w, uint32_t back_to)
 
 static void report_depth(struct walk *w, uint32_t entry)
 {
-	if (!alias_index_entry(w->checker->index, entry)->is_earlier)
+	if (!alias_index_entry(w->checker->index, entry)->counts_elsewhere)
 		alias_problem_report(w->checker, ALIAS_PROBLEM_DEPTH,
 			alias_index_entry(w->checker->index, entry)->line,
 			"\"%.*s\" leads through more than %d aliases; mail to it is returned to its sender",
