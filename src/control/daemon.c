@@ -40,8 +40,9 @@ int daemon_open(struct client *c, const struct paths *paths)
 		complain("the running postriderd is of another version than this command; restart it");
 		return EX_PROTOCOL;
 	case -EACCES:
-		complain("%s: the daemon does not talk to this user", paths->control_socket);
-		return EX_NOPERM;
+		complain("%s: %s", paths->control_socket,
+			*c->refusal ? c->refusal : "the daemon does not talk to this user");
+		return c->refusal_code ? c->refusal_code : EX_NOPERM;
 	default:
 		complain("%s: %s; the daemon runs but does not answer, see its log", paths->control_socket,
 			strerror(-r));

@@ -139,8 +139,10 @@ static int client_greet(struct client *c)
 		r = client_receive(c, &type, &m);
 	if (r < 0)
 		return r;
-	if (type == MSG_REQUEST_DONE)
+	if (type == MSG_REQUEST_DONE) {
 		(void)snprintf(c->refusal, sizeof(c->refusal), "%.*s", SLICE_ARG(m.REQUEST_DONE.text));
+		c->refusal_code = m.REQUEST_DONE.exit_code;
+	}
 	if (type != MSG_WELCOME)
 		return -EACCES;
 	return m.WELCOME.protocol == msg_protocol_hash() ? 0 : -EPROTO;
@@ -186,9 +188,11 @@ int client_open_within(struct client *c, const char *socket_path, unsigned timeo
 		r = client_greet(c);
 	if (r < 0) {
 		char refusal[sizeof(c->refusal)];
+		int code = c->refusal_code;
 		memcpy(refusal, c->refusal, sizeof(refusal));
 		client_close(c);
 		memcpy(c->refusal, refusal, sizeof(refusal));
+		c->refusal_code = code;
 	}
 	return r;
 }

@@ -13,7 +13,8 @@ struct client {
 	struct buf in, out;
 	size_t in_done;	     /* bytes of in that the last message took */
 	unsigned timeout_ms; /* for each wait */
-	char refusal[256];   /* after -EACCES */
+	char refusal[256];   /* after -EACCES: why */
+	int refusal_code;    /* and its exit status (sysexits.h), 0 when the daemon gave none */
 };
 
 #define CLIENT_TIMEOUT_MS 60000

@@ -189,6 +189,7 @@ static int list_one(struct client *c, struct listing *l, uint64_t id)
 		return 0;
 	}
 	(void)snprintf(c->refusal, sizeof(c->refusal), "%.*s", SLICE_ARG(m.REQUEST_DONE.text));
+	c->refusal_code = m.REQUEST_DONE.exit_code;
 	return -EACCES;
 }
 

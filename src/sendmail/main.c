@@ -94,7 +94,7 @@ int program_complain_of_daemon(const struct client *c, int error)
 		if (!*c->refusal) /* the socket itself */
 			break;
 		program_complain("postriderd: %s", c->refusal);
-		return EX_NOPERM;
+		return c->refusal_code ? c->refusal_code : EX_NOPERM;
 	case -ETIMEDOUT: program_complain("postriderd runs but does not answer"); return EX_TEMPFAIL;
 	case -EPROTO:
 		program_complain("postriderd is of another version than this program; restart it");

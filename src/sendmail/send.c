@@ -274,8 +274,8 @@ static int compose(
 	build_header(s, o, found.fields, header);
 	s->content = slice_from(buf_slice(text), found.body_at);
 	s->header = buf_slice(header);
-	if (s->body == BODY_DEFAULT && (submission_has_8bit(s->header) || submission_has_8bit(s->content)))
-		s->body = BODY_8BITMIME;
+	if (submission_has_8bit(s->header) || submission_has_8bit(s->content))
+		s->body = BODY_8BITMIME; /* whatever -B says */
 	return buf_ok(header) ? EX_OK : EX_UNAVAILABLE;
 }
 

@@ -96,7 +96,9 @@ static int send_to_daemon(const struct submission *s, int *status_out)
 	union msg_any m;
 	int r = client_open(&c, s->config->paths.control_socket);
 
-	if (r == -EACCES) { /* the daemon's word is final: not to be got round by the drop directory */
+	/* The daemon's word is final, not to be got round by the drop directory; but that this user has too
+	 * many connections is about connections. */
+	if (r == -EACCES && c.refusal_code != EX_TEMPFAIL) {
 		program_complain("not accepted: %s", c.refusal);
 		*status_out = EX_NOPERM;
 		return 0;

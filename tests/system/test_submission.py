@@ -221,6 +221,25 @@ def test_surroundings(host):
     assert list(uids.values()) == [2 * len(SURROUNDINGS), 2 * len(SURROUNDINGS) + 1]
 
 
+@pytest.mark.setgid
+def test_more_connections_than_a_user_may_have(host):
+    """Mail takes the other way then; a question is to be asked again."""
+    host.configure({"queue.paused": "yes", "queue.max_per_uid": "1000"})
+    host.restart()
+    waiting = host.popen("user1", ["sh", "-c", "for n in $(seq 100); do sendmail -odi payam & done; wait"],
+                         stdin=subprocess.DEVNULL)
+    wait_for(lambda: host.sendmail("root", "-bpc").stdout == "100\n", "a hundred mails whose senders wait")
+    assert host.sendmail("user1", "user2", message="Subject: through the drop\n\n").stderr == ""
+    for words in [["mailq"], ["postrider", "queue", "list"]]:
+        done = host.run("user1", words, check=False)
+        assert done.returncode == 75 and "too many connections of this user" in done.stderr
+    host.configure()
+    host.postrider("reload")
+    assert waiting.wait() == 0
+    assert host.wait_messages("user2")[0]["Subject"] == "through the drop"
+    assert len(host.messages("payam")) == 100
+
+
 # Who, a shell's commands, exit status, what is said; the daemon runs, or does not.
 STATUSES_UP = [
     ("user1", "sendmail user2 </", 74, "standard input: Is a directory"),
