@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Process 1 of a test's own host: mounts, name, loopback; then it buries orphans until its standard input closes.
 
-Called inside new namespaces as: host_init.py SCRATCH STAGE HOSTNAME. Everything that is written goes to a tmpfs, so the
+Called inside new namespaces as: host_init.py SCRATCH HOSTNAME STAGE...; the files of an earlier stage hide those of a later
+one. Everything that is written goes to a tmpfs, so the
 machine's own files are only ever read. Never call it in the machine's own namespaces.
 """
 import os
@@ -21,7 +22,7 @@ def mount(*words):
     subprocess.run(["mount", *map(str, words)], check=True)
 
 
-def mount_all(scratch, stage):
+def mount_all(scratch, stages):
     layers = scratch / "layers"
     layers.mkdir()
     mount("-t", "tmpfs", "-o", "mode=0755", "none", layers)
@@ -29,8 +30,7 @@ def mount_all(scratch, stage):
         upper, work = layers / name / "upper", layers / name / "work"
         upper.mkdir(parents=True)
         work.mkdir()
-        ours = stage / name
-        lower = f"{ours}:/{name}" if ours.is_dir() else f"/{name}"
+        lower = ":".join(str(root / name) for root in [*stages, Path("/")] if (root / name).is_dir())
         mount("-t", "overlay", "none", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}", f"/{name}")
     Path("/var/mail").mkdir(exist_ok=True)
     for where, mode in EMPTY.items():
@@ -66,9 +66,9 @@ def bury(*_):
 
 
 def main():
-    scratch, stage, host_name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    scratch, host_name, stages = Path(sys.argv[1]), sys.argv[2], [Path(stage) for stage in sys.argv[3:]]
     assert os.getpid() == 1, "only as the first process of a namespace"
-    mount_all(scratch, stage)
+    mount_all(scratch, stages)
     name_all(host_name)
     signal.signal(signal.SIGCHLD, bury)
     print("ready", flush=True)

@@ -391,20 +391,20 @@ def why_no_host():
 
 
 class Host(MailSystem):
-    """stage: a directory that `meson install --destdir` has filled."""
+    """stages: directories whose files lie over the machine's; the first one is what `meson install --destdir` has filled."""
 
     is_host = True
     etc, mail_dir, log_file = Path("/etc"), Path("/var/mail"), Path("/var/log/postrider.log")
     config_file, aliases_file = Path("/etc/postrider/postrider.conf"), Path("/etc/aliases")
 
-    def __init__(self, stage, setup=True):
+    def __init__(self, *stages, setup=True):
         self._expected = []
         self.dir = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
         self._stderr = open(self.dir / "stderr", "a+", encoding="utf-8")
         self._init = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc",
              "--propagation", "private", sys.executable, str(Path(__file__).with_name("host_init.py")),
-             str(self.dir), str(stage), HOST_NAME], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+             str(self.dir), HOST_NAME, *map(str, stages)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             self._enter()
             for user in USERS:
