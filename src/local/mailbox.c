@@ -208,8 +208,7 @@ void mailbox_unlock(struct mailbox *m)
 
 static int cut(struct mailbox *m, uint64_t size)
 {
-	/* What cannot be cut off nobody may take for a delivery: the note stays, and the next attempt cuts.
-	 */
+	/* What cannot be cut off nobody may take for a delivery: the note stays, the next attempt cuts. */
 	m->is_unclean = ftruncate(m->fd, (off_t)size) < 0;
 	if (m->is_unclean)
 		return -errno;

@@ -12,8 +12,7 @@
 
 enum mbox_style {
 	MBOX_STYLE_MBOX = 0,
-	MBOX_STYLE_COMMAND, /* From_ line, as procmail and its like expect; nothing quoted or added at the end
-			     */
+	MBOX_STYLE_COMMAND, /* From_ line, as procmail and its like expect; nothing quoted, no line added */
 	MBOX_STYLE_MAILDIR, /* no From_ line either */
 };
 

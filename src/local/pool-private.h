@@ -20,6 +20,7 @@ struct pool_worker {
 	struct table_node node;
 	struct list in_all, in_marked, in_resting, in_state; /* in_state: pool.want_place or pool.idle */
 	char *user; /* empty: local.command_user, for what aliases name */
+	char *what; /* "delivery process of user ann": for the log */
 	enum worker_branch branch;
 	enum worker_state state;
 	struct channel *channel;   /* NULL: no process */

@@ -291,9 +291,11 @@ static void on_closed(struct channel *ch, const char *why)
 	struct pool_worker *w = ch->user;
 
 	if (w->state != WORKER_STUCK && !pool.is_stopping)
-		log_warning("the delivery process of user %s ended early (%s)", w->user, why);
-	if (strcmp(why, "closed") != 0)
-		pool_worker_kill(w); /* it said what it must not say */
+		log_warning("the %s ended early (%s)", w->what, why);
+	if (strcmp(why, "closed") != 0) { /* it said what it must not say, and may still be at it */
+		pool_worker_kill(w);
+		pool_worker_give_up_sent(w, "the user's delivery process misbehaved; see the log");
+	}
 	pool_worker_lost(w);
 }
 
@@ -312,10 +314,10 @@ static void look_at(struct pool_worker *w, uint64_t now_ms)
 
 	w->n_log_lines = 0;
 	if (w->state == WORKER_STARTS && silent_ms > pool.birth_ms) {
-		log_warning("looking up user %s takes too long", w->user);
+		log_warning("the %s takes too long to start", w->what);
 		pool_answer_all(&w->waiting, JOB_DEFERRED, "4.3.0", "looking the user up took too long");
 	} else if (w->state == WORKER_RUNS && w->is_busy && silent_ms > stuck_ms(w)) {
-		log_warning("the delivery process of user %s hangs", w->user);
+		log_warning("the %s hangs", w->what);
 		pool_worker_give_up_sent(w, "the user's delivery process hangs");
 	} else if (w->state == WORKER_RUNS && !w->is_busy && silent_ms > pool.idle_ms) {
 		pool_worker_let_go(w);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "local/doubt.h"
+#include "mail/origin.h"
 
 static void on_no_sleep(uv_idle_t *handle)
 {
@@ -24,6 +25,26 @@ void pool_part_done(struct pool_worker *w)
 	pool_worker_mark(w);
 }
 
+static char *describe(enum worker_branch branch, struct slice user)
+{
+	auto_buf struct buf out = BUF_INIT(2000);
+	struct origin o;
+
+	switch (branch) {
+	case BRANCH_MAILBOX: buf_append_str(&out, "delivery process of user "); break;
+	case BRANCH_ERRAND:
+		buf_append_str(&out, "process for commands and files of ");
+		buf_append_str(&out, user.len ? "user " : "aliases");
+		break;
+	case BRANCH_LIST:
+		buf_append_str(&out, "reader of the list of alias ");
+		user = origin_parse(user, &o) ? o.name : SLICE_EMPTY;
+		break;
+	}
+	buf_append(&out, slice_first(user, 200));
+	return slice_dup(buf_slice(&out));
+}
+
 struct pool_worker *pool_worker_get(enum worker_branch branch, struct slice user)
 {
 	uint64_t hash = table_hash_bytes(user) + branch;
@@ -36,6 +57,7 @@ struct pool_worker *pool_worker_get(enum worker_branch branch, struct slice user
 	}
 	w = mem_new(sizeof(*w));
 	w->user = slice_dup(user);
+	w->what = describe(branch, user);
 	w->branch = branch;
 	list_init(&w->in_marked);
 	list_init(&w->in_resting);
@@ -56,6 +78,7 @@ void pool_worker_free(struct pool_worker *w)
 	list_remove(&w->in_resting);
 	list_remove(&w->in_state);
 	mem_free(w->user);
+	mem_free(w->what);
 	mem_free(w);
 }
 
@@ -115,7 +138,7 @@ void pool_worker_let_go(struct pool_worker *w)
 void pool_worker_kill(struct pool_worker *w)
 {
 	if (nursery_kill(pool.nursery, w->number) < 0)
-		log_error("cannot end the delivery process of user %s", w->user);
+		log_error("cannot end the %s", w->what);
 }
 
 void pool_worker_give_up_sent(struct pool_worker *w, const char *reason)
@@ -187,7 +210,7 @@ void pool_worker_start(struct pool_worker *w)
 	}
 	r = start_process(w);
 	if (r < 0) {
-		log_error("cannot start a delivery process for user %s: %s", w->user, strerror(-r));
+		log_error("cannot start the %s: %s", w->what, strerror(-r));
 		if (r == -EPIPE || r == -ECONNRESET)
 			pool.on_broken();
 		pool_answer_all(&w->waiting, JOB_DEFERRED, "4.3.2", "cannot start a delivery process");

@@ -4,8 +4,7 @@
  *
  * While a syncfs runs, and until SPACE_MS after its begin, what is written meanwhile is gathered for the next
  * one. As long as few are at it, each worker syncs its own file, in parallel; when more come at a time, they
- * share. A file system that was slow
- * (another program writes much) is left alone for a while.
+ * share. A file system that was slow (another program writes much) is left alone for a while.
  *
  * The directory's descriptor is opened once: the kernel reports to it every write error on that file system
  * since the last syncfs through it, also those that happened before the call.

@@ -242,8 +242,8 @@ static void on_job_cancel(struct channel *ch, const union msg_any *m, int *fd)
 	struct worker_job *job = find_job(ch->user, m->JOB_CANCEL.job);
 
 	(void)fd;
-	if (job) /* still incomplete; what is ready is delivered, which the queue must be prepared for anyway
-		  */
+	/* Still incomplete; what is ready is delivered, which the queue must be prepared for anyway. */
+	if (job)
 		job_free(ch->user, job);
 }
 
