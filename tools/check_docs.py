@@ -9,6 +9,7 @@
 - man/sendmail.8 has every option of src/sendmail/options.c, and no other
 - the table of folders in docs/ARCHITECTURE.md is that of tools/check_layers.py
 - functions and files that README.md, CONTRIBUTING.md and docs/ name are there
+- tests that the opening comments of sources name are there, and each module of some folders names its own
 """
 import glob
 import os
@@ -162,9 +163,44 @@ def name_problems():
     return problems
 
 
+NAME_THEIR_TESTS = ("src/queue/", "src/mail/", "src/control/")  # each module there says where it is tested
+
+
+def opening(name):
+    """A source file's opening comment."""
+    comments = re.findall(r"/\*.*?\*/", read(name)[:4000], re.S)
+    return comments[1] if len(comments) > 1 else ""
+
+
+def named_tests(name):
+    """The files behind "Tests:" in an opening comment, each as the places where it may be; None: it names none."""
+    text = re.search(r"\bTests:(.*)", opening(name), re.S)
+    if not text:
+        return [] if "No test of its own:" in opening(name) else None
+    words = re.findall(r"[\w/-]+\.(?:c|py)\b", text[1])
+    folder = os.path.dirname(name)
+    return [[word, f"src/{word}", f"{folder}/{word}", f"fuzz/{word}"] for word in words]
+
+
+def test_problems():
+    problems = []
+    for name in sorted(glob.glob("src/*/*.[ch]", root_dir=ROOT)):
+        for places in named_tests(name) or []:
+            if not any(os.path.exists(os.path.join(ROOT, place)) for place in places):
+                problems.append(f"{name}: there is no test {places[0]}")
+        base = os.path.basename(name)
+        if not name.startswith(NAME_THEIR_TESTS) or name.endswith(".h") or re.match(r"test_|.*_rig", base):
+            continue
+        seen = re.findall(r"\b([\w-]+\.h)\b", opening(name)) + [base[:-2] + ".h"]
+        headers = [f"{os.path.dirname(name)}/{header}" for header in seen]
+        if not any(os.path.exists(os.path.join(ROOT, n)) and named_tests(n) is not None for n in [name, *headers]):
+            problems.append(f"{name}: neither it nor its header says where it is tested")
+    return problems
+
+
 def main():
     problems = settings_problems("--write" in sys.argv[1:]) + command_problems() + page_problems() + ipc_problems()
-    problems += option_problems() + folder_problems() + name_problems()
+    problems += option_problems() + folder_problems() + name_problems() + test_problems()
     for problem in problems:
         print(problem)
     return 1 if problems else 0

@@ -4,6 +4,7 @@
  *
  * Holds no privilege of its own: what only root may do is refused by the kernel or by the daemon, which
  * learns the real uid of who asks.
+ * Tests: tests/system/test_queue_commands.py, test_program.c.
  */
 #include "control/commands.h"
 #include "mail/header.h"

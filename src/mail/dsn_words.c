@@ -4,6 +4,7 @@
  *
  * Three tables: what differs by kind, what an action means, and advice by enhanced status (RFC 3463). The
  * longest status that fits gives the advice, so that a code which nobody foresaw still gets its group's.
+ * Tests: test_dsn.c, fuzz/fuzz_dsn.c.
  */
 #include "base/limits.h"
 #include "mail/chars.h"

@@ -5,6 +5,7 @@
  *
  * What changes mail is answered when it is on disk. An order about many messages goes over the queue as a
  * walk, with a bounded number of records on their way.
+ * Tests: test_role.c, test_scheduler.c, tests/system/test_queue_commands.py.
  */
 #include "base/clock.h"
 #include "mail/queue_id.h"

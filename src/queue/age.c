@@ -7,6 +7,7 @@
  * from the process's start: a jump of the wall clock moves it away from them, and they are told to people and
  * to the disk with that jump added. Of mail of an earlier process only the wall clock knows the age: it
  * returns nothing before two attempts, some time apart, have failed in this process too.
+ * Tests: test_clock.c, test_reports.c.
  */
 #include "base/clock.h"
 #include "base/limits.h"

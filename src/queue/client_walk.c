@@ -2,6 +2,7 @@
 /*
  * client_walk.c - a command's walk over mail: which mail it wants, and as much as it reads; see
  * control-private.h. The going itself is walk.h's.
+ * Tests: tests/system/test_queue_commands.py; the going itself: test_walk.c.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -4,6 +4,7 @@
  *
  * Whoever connects is known by the real uid that the kernel vouches for. Everyone may submit, list, and ask
  * for another attempt; root (and in sandbox mode the one user) may act on any mail.
+ * Tests: test_life.c, tests/system/test_queue_commands.py.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -8,6 +8,7 @@
  * drop_stuck.c. The directory is watched, and looked at from time to time in any case; a look goes through it
  * a few files in each turn of the loop, one of them at a time in memory, and content flows to the spool as
  * fast as the disk takes it.
+ * Tests: tests/system/test_drop.py, tests/system/test_submission.py.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -5,6 +5,7 @@
  * Their mail goes its way: a directory may stay as it is for days. But its record stays in the spool, also
  * when the mail is finished, until the file is gone: the submission id in it tells every later start that
  * this file was taken in. In this process a file is known by its inode.
+ * Tests: tests/system/test_drop.py.
  */
 #include "base/file.h"
 #include "mail/queue_id.h"

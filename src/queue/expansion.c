@@ -4,6 +4,7 @@
  *
  * The new recipients are on disk, and the old one marked as replaced, before any of them is delivered: a
  * crash in the middle of a list of ten thousand resumes and does not start again.
+ * Tests: test_role.c.
  */
 #include "base/limits.h"
 #include "mail/address.h"

@@ -12,6 +12,7 @@
  * Bounded, because everybody may ask: leaves, steps, dry runs at a time, and each counts as a mail that was
  * submitted. A user is told of his own files only; the worker that reads them knows by the asker's uid. See
  * control-private.h.
+ * Tests: tests/system/test_explain.py.
  */
 #include "base/limits.h"
 #include "ipc/pending.h"

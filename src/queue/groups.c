@@ -4,6 +4,7 @@
  * control-private.h
  *
  * What a million messages have in common is counted here, and only the sums travel.
+ * Tests: test_groups.c, tests/system/test_queue_commands.py.
  */
 #include "base/limits.h"
 #include "queue/control-private.h"

@@ -5,6 +5,7 @@
  * Events gather in memory and are written some kilobytes at a time on another thread, never synced; when that
  * thread does not keep up, events are left out and their number is told. Questions are answered from the
  * files, on another thread too, after what had gathered before them was written.
+ * Tests: tests/system/test_queue_commands.py; the files: spool/test_history.c.
  */
 #include "spool/history.h"
 #include "base/clock.h"

@@ -4,6 +4,7 @@
  *
  * A sender is believed in nothing but its own mail: ids must be ones it was leased, a command's login is its
  * real uid. The answer 250 leaves only when the spool reported the commit.
+ * Tests: test_role.c.
  */
 #include "base/arena.h"
 #include "base/clock.h"

@@ -6,6 +6,7 @@
  * each recipient has a result: that of the last one is on its way to the disk then, whatever becomes of the
  * process that said it. A process that says nothing about a job for queue.job_timeout has lost it: the job is
  * cancelled, and what it did is unknown, as when the process dies.
+ * Tests: test_role.c, test_scheduler.c.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -3,6 +3,7 @@
  * life.c - the steps of a message's life: accepted, tried, waiting, told, removed; see core.h
  *
  * Times of the next attempt are those of queue_now_us(), bounded by the longest retry interval. Ages: age.c.
+ * Tests: test_life.c, test_role.c.
  */
 #include "base/clock.h"
 #include "base/limits.h"

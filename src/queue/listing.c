@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* listing.c - the queue as commands ask for it: mails, one in full, content; see control-private.h */
+/*
+ * listing.c - the queue as commands ask for it: mails, one in full, content; see control-private.h
+ * Tests: test_life.c, test_groups.c, tests/system/test_queue_commands.py.
+ */
 #include "base/limits.h"
 #include "mail/queue_id.h"
 #include "queue/control-private.h"

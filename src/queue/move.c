@@ -4,6 +4,7 @@
  *
  * Each recipient that is not served yet is replaced by a new one, in a record of its own, as an alias is:
  * what was done before stays done, and after a crash the mail has some old and some new ways, never none.
+ * Tests: tests/system/test_queue_commands.py.
  */
 #include "base/clock.h"
 #include "base/limits.h"

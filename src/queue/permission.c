@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* permission.c - what a user may do, and how often; see core.h */
+/*
+ * permission.c - what a user may do, and how often; see core.h
+ * Tests: tests/system/test_submission.py, tests/system/test_queue_commands.py.
+ */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/userdb.h"

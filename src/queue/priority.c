@@ -4,6 +4,7 @@
  *
  * Bulk is what says so itself, or what goes to many. It is decided at intake and stored; an alias that turns
  * out to be a long list makes its mail bulk later.
+ * Tests: test_scheduler.c.
  */
 #include "queue/core.h"
 

@@ -6,6 +6,7 @@
  * A report is committed before the result that it tells of is recorded, so that a crash at worst repeats it.
  * Mail from the null reverse-path is never answered (RFC 5321 4.5.5): its failure goes to
  * queue.double_bounce_to, and when that fails too, to the log alone.
+ * Tests: test_reports.c, test_log_lines.c.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -4,6 +4,7 @@
  *
  * A report has the null reverse-path, asks for no reports itself (RFC 3461 6.2), and needs SMTPUTF8 only for
  * the address that it goes to: what it quotes is content, for which 8BITMIME is enough.
+ * Tests: test_reports.c, tests/system/test_dsn.py.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -6,6 +6,7 @@
  * an answer, so that those for one destination go together. Messages take turns with some questions each, and
  * letters go before bulk: a list of a hundred thousand holds up nobody. When lookup dies, its questions are
  * asked again.
+ * Tests: test_role.c, test_scheduler.c.
  */
 #include "base/clock.h"
 #include "ipc/pending.h"

@@ -10,6 +10,7 @@
  *
  * Mail for a destination that is held off, or whose line is long while memory is short, is parked: it rests
  * and is brought back when its time has come.
+ * Tests: test_scheduler.c, tests/system/test_scheduling.py.
  */
 #include "base/clock.h"
 #include "queue/scheduler-private.h"

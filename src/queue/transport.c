@@ -6,6 +6,7 @@
  * may read the latter. Where nothing is forwarded and the setting is there, local says TRANSPORT instead of
  * delivering, and the recipient goes on to the destination of that server, as if it were one of another host.
  * Nothing of that is recorded: each attempt asks ~/.forward anew.
+ * Tests: test_transport.c.
  */
 #include "base/limits.h"
 #include "mail/address.h"

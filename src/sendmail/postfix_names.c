@@ -4,6 +4,7 @@
  * postqueue(1), postsuper(1)
  *
  * Options, messages and exit statuses are Postfix's, what they do is ours.
+ * Tests: tests/system/test_queue_commands.py.
  */
 #include "base/limits.h"
 #include "ipc/queue_orders.h"

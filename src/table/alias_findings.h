@@ -2,7 +2,7 @@
 /*
  * alias_findings.h - problems of aliases files, kept and told in the order of files and lines
  *
- * The checks find them in an order of their own. Layer: table. Tests: test_alias_make.c.
+ * The checks find them in an order of their own. Layer: table. Tests: test_alias_audit.c.
  */
 #pragma once
 #include "base/buf.h"

@@ -3,7 +3,7 @@
  * alias_make.h - all aliases files checked, and built where asked for, for the commands people run
  *
  * newaliases, `postrider aliases build` and `check` are this with words around it. Parses with the rights of
- * whoever runs it. Layer: table. Tests: test_alias_make.c, src/sendmail/test_newaliases.c.
+ * whoever runs it. Layer: table. Tests: test_alias_audit.c, src/sendmail/test_newaliases.c.
  */
 #pragma once
 #include "table/alias_findings.h"
