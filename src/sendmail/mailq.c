@@ -32,7 +32,7 @@ struct listing {
 	struct buf reason; /* last printed: recipients of one reason follow it together */
 };
 
-/* ---- the standard layout (spec of the sendmail layer, section 5) ---- */
+/* ---- the layout that scripts read: that of Postfix with its long ids ---- */
 
 /* What others wrote; valid until the next call. */
 static struct slice safe(struct listing *l, struct slice text)
