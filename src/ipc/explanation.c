@@ -20,7 +20,6 @@ struct entry {
 	const struct explanation_leaf *leaf; /* likewise */
 };
 struct explanation_node {
-	struct slice title;
 	struct entry *first, **last;
 };
 
@@ -33,7 +32,7 @@ static struct slice keep(struct explanation *x, struct slice s)
 	return arena_copy(&x->arena, s, &copy) ? copy : SLICE_EMPTY;
 }
 
-static struct explanation_node *node_new(struct explanation *x, uint32_t number, struct slice title)
+static struct explanation_node *node_new(struct explanation *x, uint32_t number)
 {
 	struct explanation_node *node;
 
@@ -51,7 +50,7 @@ static struct explanation_node *node_new(struct explanation *x, uint32_t number,
 	node = x->nodes[number] ? NULL : arena_alloc(&x->arena, sizeof(*node));
 	if (!node)
 		return NULL;
-	*node = (struct explanation_node){ .title = keep(x, title) };
+	*node = (struct explanation_node){ 0 };
 	node->last = &node->first;
 	x->nodes[number] = node;
 	return node;
@@ -60,11 +59,13 @@ static struct explanation_node *node_new(struct explanation *x, uint32_t number,
 void explanation_init(struct explanation *x, struct slice address)
 {
 	*x = (struct explanation){ .arena = ARENA_INIT(ARENA_MAX),
+		.address = SLICE_EMPTY,
 		.rcpt = SLICE_EMPTY,
 		.words = SLICE_EMPTY,
 		.exit_code = EX_PROTOCOL };
 	x->last = &x->first;
-	(void)node_new(x, 0, address);
+	x->address = keep(x, address);
+	(void)node_new(x, 0);
 }
 
 void explanation_free(struct explanation *x)
@@ -106,7 +107,7 @@ static void take_step(struct explanation *x, const struct msg_EXPLAIN_STEP *m)
 	e->file = keep(x, m->file);
 	e->line = m->line;
 	if (m->child)
-		e->child = node_new(x, m->child, m->text);
+		e->child = node_new(x, m->child);
 }
 
 static void take_leaf(struct explanation *x, const struct msg_EXPLAIN_LEAF *m)
@@ -238,7 +239,7 @@ static void format_node(const struct explanation_node *node, unsigned depth, str
 
 void explanation_format(const struct explanation *x, struct buf *out)
 {
-	explanation_append_safely(x->nodes[0]->title, out);
+	explanation_append_safely(x->address, out);
 	buf_append_byte(out, '\n');
 	format_node(x->nodes[0], 1, out);
 	if (x->rcpt.len) {
@@ -295,7 +296,7 @@ void explanation_format_json(const struct explanation *x, struct buf *out)
 	struct json j = JSON_INIT(out);
 
 	json_put_object(&j, NULL);
-	json_put_text(&j, "address", x->nodes[0]->title);
+	json_put_text(&j, "address", x->address);
 	json_put_text(&j, "outcome",
 		x->exit_code == EX_OK		    ? SLICE("deliverable")
 			: x->exit_code == EX_NOUSER ? SLICE("fails")

@@ -23,6 +23,7 @@ struct explanation_leaf {
 };
 struct explanation {
 	struct arena arena;
+	struct slice address;		 /* that was asked about */
 	struct explanation_node **nodes; /* by number; NULL: none of that number has come */
 	size_t n_nodes;
 	struct explanation_leaf *first, **last; /* of all leaves */

@@ -31,6 +31,7 @@ static const char sendmail_help[] =
 	"  -q            try all queued mail now; -qI ID, -qR DOMAIN, -qS SENDER: that\n"
 	"  -bi, -I       build the alias table (newaliases)\n"
 	"  -bs, -bS      SMTP on standard input, with and without replies\n"
+	"  -bv ADDR ...  are they deliverable, and where; -bt: which way, and why\n"
 	"  -bd, -bD      start the daemon in the background, in the foreground\n"
 	"  -bP [NAME ...]  settings and their values\n"
 	"  -bV           the version\n"

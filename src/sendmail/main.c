@@ -163,6 +163,9 @@ static int run(struct config *config, const struct paths *paths, const struct se
 	case MODE_SETTINGS: return settings_run(config, o);
 	case MODE_ALIASES: return newaliases_run(paths, o->is_verbose, o->alias_file);
 	case MODE_FLUSH: return flush_run(config, o);
+	case MODE_VERIFY: return verify_run(config, o);
+	case MODE_ROUTES: return routes_run(config, o);
+	case MODE_NOTHING: return EX_OK;
 	case MODE_EXIM: return exim_run(config, o);
 	case MODE_DAEMON: return daemon_run(config, true);
 	case MODE_FOREGROUND: return daemon_run(config, false);

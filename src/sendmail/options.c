@@ -66,6 +66,10 @@ static bool set_mode(struct parse *p, const char *value)
 		{ "D", MODE_FOREGROUND },
 		{ "df", MODE_FOREGROUND },
 		{ "V", MODE_VERSION },
+		{ "v", MODE_VERIFY },
+		{ "t", MODE_ROUTES },
+		{ "h", MODE_NOTHING },
+		{ "H", MODE_NOTHING },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
@@ -427,7 +431,15 @@ static enum sendmail_mode mode_of_name(const char *name)
 
 static bool takes_words(enum sendmail_mode mode)
 {
-	return mode == MODE_SEND || mode == MODE_LIST || mode == MODE_SETTINGS || mode == MODE_EXIM;
+	static const bool takes[MODE_HELP + 1] = { [MODE_SEND] = true,
+		[MODE_LIST] = true,
+		[MODE_SETTINGS] = true,
+		[MODE_EXIM] = true,
+		[MODE_VERIFY] = true,
+		[MODE_ROUTES] = true,
+		[MODE_NOTHING] = true };
+
+	return takes[mode];
 }
 
 /* Words that nobody looks at would be a mistake that nobody sees. */

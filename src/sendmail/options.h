@@ -17,6 +17,9 @@ enum sendmail_mode {
 	MODE_SETTINGS,	 /* -bP */
 	MODE_ALIASES,	 /* -bi, -I, newaliases */
 	MODE_FLUSH,	 /* -q... */
+	MODE_VERIFY,	 /* -bv: are they deliverable? */
+	MODE_ROUTES,	 /* -bt: where mail would go, and why */
+	MODE_NOTHING,	 /* -bh, -bH: a store of host states that is not there */
 	MODE_EXIM,	 /* -M... with queue ids */
 	MODE_DAEMON,	 /* -bd: the daemon in the background */
 	MODE_FOREGROUND, /* -bD */

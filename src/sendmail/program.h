@@ -37,6 +37,9 @@ int mailq_run(const struct config *config, enum mailq_form form, const struct se
 int flush_run(const struct config *config, const struct sendmail_options *o);
 /* The choice of -qR and -qS as the queue reads it (mail/queue_filter.h); the caller's to free. */
 struct buf choice_filter(const struct sendmail_options *o);
+/* verify.c: -bv, -bt */
+int verify_run(const struct config *config, const struct sendmail_options *o);
+int routes_run(const struct config *config, const struct sendmail_options *o);
 int exim_run(const struct config *config, const struct sendmail_options *o);
 int settings_run(const struct config *config, const struct sendmail_options *o);
 int postqueue_run(const struct config *config, int argc, char **argv);

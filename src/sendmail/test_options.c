@@ -9,7 +9,7 @@
 static void describe(const struct sendmail_options *o, struct buf *out)
 {
 	static const char *const modes[] = { "send", "smtp", "batch", "list", "count", "settings", "aliases",
-		"flush", "exim", "daemon", "foreground", "version", "help" };
+		"flush", "verify", "routes", "nothing", "exim", "daemon", "foreground", "version", "help" };
 	static const char *const choices[] = { "", "id", "domain", "sender" };
 	static const char *const deliveries[] = { "", " awaited", " queued" };
 	static const char *const verbs[] = { "try", "freeze", "thaw", "remove", "give-up", "header", "body",
@@ -116,6 +116,13 @@ static void every_letter(void **state)
 		{ "sendmail -bD", "foreground" },
 		{ "sendmail -bdf", "foreground" },
 		{ "sendmail -bV", "version" },
+		{ "sendmail -bv u", "verify [u]" },
+		{ "sendmail -bv -v -f a@b u v", "verify v f=a@b [u] [v]" },
+		{ "sendmail -bt", "routes" },
+		{ "sendmail -bt u", "routes [u]" },
+		{ "sendmail -bh", "nothing" },
+		{ "sendmail -bH", "nothing" },
+		{ "sendmail -bh 192.0.2.1", "nothing [192.0.2.1]" },
 		{ "sendmail -C /etc/x u", "send C=/etc/x [u]" },
 		{ "sendmail -d u", "send [u]" },
 		{ "sendmail -d8.99 u", "send [u]" },

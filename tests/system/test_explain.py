@@ -226,3 +226,59 @@ def test_wrong_words_and_no_daemon(sandbox):
     sandbox.stop()
     done = sandbox.postrider("explain", "user1", check=False)
     assert done.returncode == 69 and "postriderd is not running" in done.stderr
+
+
+def test_sendmail_verifies(system):
+    mail = [
+        (["user2"], 0, ["user2... deliverable: mailer local, user user2"]),
+        (["lpic1"], 0, ["lpic1... deliverable: mailer local, user payam"]),
+        (["User Two <user2>, nosuch@localhost", "later"], 67,
+         ["user2... deliverable: mailer local, user user2", "nosuch@localhost... User unknown",
+          "later... deferred: 4.2.1 come back"]),
+        (["later", "user2"], 75,
+         ["later... deferred: 4.2.1 come back", "user2... deliverable: mailer local, user user2"]),
+        (["gone"], 67, ["gone... undeliverable: 5.7.1 no more"]),
+        (["hole"], 0, ["hole... deliverable: mailer *file*, user /dev/null"]),
+        (["far"], 0, ["far... deliverable: mailer smtp, host [192.0.2.7], user someone@[192.0.2.7]"]),
+        (["x@[192.0.2.8]"], 0, ["x@[192.0.2.8]... deliverable: mailer smtp, host [192.0.2.8], user x@[192.0.2.8]"]),
+        (["bad\x1b[2J@x y"], 67, ["bad?[2J@x y... undeliverable: 5.1.3 malformed address: the part before the @ is empty or "
+                                  "has a character that needs quotes"]),
+    ]
+    for words, status, lines in mail:
+        done = system.sendmail("user1", "-bv", *words, message="", check=False)
+        assert (done.returncode, done.stdout.splitlines()) == (status, lines), (words, done)
+    several = system.sendmail("root", "-bv", "team", message="").stdout.splitlines()
+    assert "team@centos7-1.localdomain... deliverable: mailer prog, user /bin/true --flag" in several
+    assert "team@centos7-1.localdomain... deliverable: mailer *file*, user /tmp/archive" in several
+    assert system.sendmail("user1", "-bv", check=False).returncode == 64
+    assert "Mail queue is empty" in system.mailq()
+
+
+def test_sendmail_verifies_with_a_report(system):
+    done = system.sendmail("user2", "-bv", "-v", "lpic1", "nosuch", message="", check=False)
+    assert done.returncode == 67
+    report = system.wait_messages("user2")[0]
+    assert report["Subject"] == "Mail Delivery Status Report" and report["Return-Path"] == "<>"
+    assert report["Auto-Submitted"] == "auto-generated"
+    assert 'alias "lpic1"' in report.get_payload() and '=> returned: 5.1.1 unknown user: "nosuch"' in report.get_payload()
+
+
+def test_sendmail_tests_addresses(system):
+    one = system.sendmail("root", "-bt", "lpic1", message="").stdout
+    assert one == explain(system, "lpic1")
+    typed = "lpic1\n\n# a remark\n/parse user2\n3,0 nosuch\n/quit\npayam\n"
+    done = system.sendmail("root", "-bt", message=typed, check=False)
+    assert done.returncode == 67
+    assert [line for line in done.stdout.splitlines() if line[0] not in " R"] == ["lpic1", "user2", "nosuch"]
+    for words in [["-bh"], ["-bH"], ["-bh", "192.0.2.1"]]:
+        assert (done := system.sendmail("user1", *words, message="")).stdout == "" == done.stderr
+    for word in ["-be", "-bf", "-brt", "-brw", "-bnq", "-bw", "-bmalware"]:
+        done = system.sendmail("user1", word, message="", check=False)
+        assert done.returncode == 64 and f"{word}: no such mode" in done.stderr, word
+
+
+def test_sendmail_cannot_ask_a_daemon_that_is_down(sandbox):
+    sandbox.stop()
+    for words in [["-bv", "user1"], ["-bt", "user1"]]:
+        done = sandbox.sendmail("user1", *words, message="", check=False)
+        assert done.returncode == 69 and "postriderd is not running" in done.stderr, words
