@@ -185,7 +185,7 @@ static void keep_causes(struct message *m)
 	for (uint32_t i = 0; i < m->n_rcpts; i++) {
 		if (m->rcpts[i].stage != STAGE_WAITING || !m->rcpts[i].waits_for)
 			continue;
-		scheduler_refresh(&m->rcpts[i]);
+		recipient_take_cause(&m->rcpts[i]);
 		recipient_record(m, &m->rcpts[i]);
 	}
 }

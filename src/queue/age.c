@@ -101,14 +101,14 @@ uint64_t age_retry_delay_us(const struct message *m, const struct recipient *r)
 /* Attempts of its destination count: that nobody answers there is no attempt of this mail alone. */
 static uint32_t attempts_of(const struct recipient *r)
 {
-	return r->attempts + (r->waits_for ? scheduler_probes(r->waits_for) : 0);
+	return r->attempts + (r->waits_for ? destination_probes(r->waits_for) : 0);
 }
 
 static bool is_age_sure(const struct message *m, const struct recipient *r, uint64_t before_us)
 {
 	uint64_t up_s = (clock_mono_ms() - clocks.started_ms) / 1000;
 	bool was_tried_here = before_us >= queue_wall_of(clocks.started_wall_us) ||
-		(r->waits_for && scheduler_probes(r->waits_for) > 1);
+		(r->waits_for && destination_probes(r->waits_for) > 1);
 
 	return !m->was_recovered || (was_tried_here && up_s >= 2 * queue.rp->config->queue_retry_min);
 }

@@ -40,7 +40,7 @@ static void tell_cause(struct recipient_view *v)
 {
 	struct cause cause;
 
-	if (!v->waits_for || !scheduler_cause(v->waits_for, &cause))
+	if (!v->waits_for || !destination_cause(v->waits_for, &cause))
 		return;
 	v->spool.progress.status = cause.status;
 	v->spool.progress.reason = cause.reason;

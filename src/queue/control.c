@@ -140,7 +140,7 @@ static void on_status(struct channel *ch, const union msg_any *m, int *fd)
 		queue.n_delivered, queue.n_deferred, queue.n_bounced, s.n_segments, s.log_bytes, s.n_records,
 		s.n_batches, s.cached_bytes, spool_is_full(queue.spool) ? "; FULL: new mail is refused" : "");
 	buf_append(&text, buf_slice(&queue.spool_damage));
-	scheduler_describe(&text);
+	destinations_describe(&text);
 	buf_append(&text, buf_slice(&queue.system_state));
 	SEND(ch, REQUEST_DONE, .request = m->STATUS_ASK.request, .exit_code = EX_OK,
 		.text = buf_slice(&text));

@@ -64,6 +64,7 @@ bool life_is_crowded(void); /* mail in bulk is not begun now */
 void queue_dispatch(struct message *m, struct recipient *r);
 bool queue_is_idle_for(const struct message *m); /* held, or the queue is paused */
 
+/* ---- outcome.c ---- */
 /* What became of a recipient: records, logs; FAILED and WAITING are entered here. Follow with
  * queue_settle(). */
 void recipient_delivered(struct message *m, struct recipient *r, enum job_outcome how);
@@ -159,13 +160,6 @@ void scheduler_pump(void);		  /* starts what may start */
 /* Recipients that wait for a destination (struct recipient.waits_for). lift: it is probed now, by that
  * recipient or once for a flush, as with queue_kick(). */
 void scheduler_lift(uint32_t destination, uint64_t id, uint32_t rcpt, uint64_t flush);
-/* What the last probe of it met; false: it is not held off. Borrowed until the loop goes on. */
-bool scheduler_cause(uint32_t destination, struct cause *out);
-void scheduler_refresh(
-	struct recipient *r); /* of one that waits for a destination: its outcome is that cause */
-uint32_t scheduler_probes(uint32_t destination);	/* that failed in a row */
-uint64_t scheduler_next_probe_us(uint32_t destination); /* queue_now_us() then */
-void scheduler_describe(struct buf *out);		/* lines for `postrider status` */
 void scheduler_peer_gone(struct channel *ch);
 void scheduler_drained(struct channel *ch); /* content that was asked for can be sent again */
 size_t scheduler_jobs(void);
@@ -175,6 +169,15 @@ struct channel *scheduler_smtp(struct slice next_hop);
 void scheduler_forward(struct channel *ch, const union msg_any *m, int *fd);
 void scheduler_result(struct channel *ch, const union msg_any *m, int *fd);
 void scheduler_done(struct channel *ch, const union msg_any *m, int *fd);
+
+/* ---- destination.c: what others know of one that is held off, by its number (struct recipient.waits_for)
+ * ---- */
+/* What its last probe met; false: it is not held off. Borrowed until the loop goes on. */
+bool destination_cause(uint32_t destination, struct cause *out);
+void recipient_take_cause(struct recipient *r);		  /* that waits for one: its outcome is that cause */
+uint32_t destination_probes(uint32_t destination);	  /* that failed in a row */
+uint64_t destination_next_probe_us(uint32_t destination); /* queue_now_us() then */
+void destinations_describe(struct buf *out);		  /* lines for `postrider status` */
 
 /* ---- report.c: bounces, delay warnings, success reports, log lines ---- */
 void report_init(void);

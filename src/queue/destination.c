@@ -261,3 +261,78 @@ bool destination_is_unreachable(struct destination *d, uint64_t n_good, const st
 		(d->pace.probe_at_ms - now_ms + 999) / 1000);
 	return true;
 }
+
+/* ---- what others know of a hold-off ---- */
+
+bool destination_cause(uint32_t number, struct cause *out)
+{
+	const struct destination *d = destination_numbered(number);
+
+	if (!d || d->pace.state == PACE_OPEN)
+		return false;
+	*out = d->trouble;
+	return true;
+}
+
+void recipient_take_cause(struct recipient *r)
+{
+	struct cause cause;
+
+	if (destination_cause(r->waits_for, &cause))
+		recipient_set_outcome(r, cause.status, cause.reason, cause.remote);
+}
+
+uint32_t destination_probes(uint32_t number)
+{
+	const struct destination *d = destination_numbered(number);
+
+	return d ? d->pace.n_failed : 0;
+}
+
+uint64_t destination_next_probe_us(uint32_t number)
+{
+	const struct destination *d = destination_numbered(number);
+	uint64_t now_ms = clock_mono_ms(), now_us = queue_now_us();
+
+	if (!d || d->pace.state != PACE_HELD || d->pace.probe_at_ms < now_ms)
+		return now_us;
+	return now_us + (d->pace.probe_at_ms - now_ms) * 1000;
+}
+
+/* ---- what people see ---- */
+
+#define STATUS_LINES 20
+
+struct status {
+	struct buf *out;
+	size_t n_busy, n_held, n_jobs;
+};
+
+static void count(struct destination *d, void *user)
+{
+	struct status *s = user;
+
+	if (d->role != ROLE_SMTP)
+		return;
+	s->n_busy += d->n_jobs > 0;
+	s->n_jobs += d->n_jobs;
+	if (d->pace.state == PACE_OPEN || s->n_held++ >= STATUS_LINES)
+		return;
+	uint64_t now_ms = clock_mono_ms();
+	buf_printf(s->out, "held off: %s for %" PRIu64 " s, %zu recipients wait, ", d->text,
+		(now_ms - d->held_since_ms) / 1000, d->n_parked);
+	if (d->pace.state == PACE_HELD && d->pace.probe_at_ms > now_ms)
+		buf_printf(s->out, "next probe in %" PRIu64 " s: %.*s\n",
+			(d->pace.probe_at_ms - now_ms + 999) / 1000, SLICE_ARG(d->trouble.reason));
+	else
+		buf_printf(s->out, "is being probed: %.*s\n", SLICE_ARG(d->trouble.reason));
+}
+
+void destinations_describe(struct buf *out)
+{
+	struct status s = { .out = out };
+
+	destinations_each(count, &s);
+	buf_printf(out, "destinations: %zu connections to %zu in use, %zu held off\n", s.n_jobs, s.n_busy,
+		s.n_held);
+}

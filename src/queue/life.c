@@ -143,7 +143,7 @@ static void recipients_go_on(struct message *m, bool is_kicked)
 		if (r->stage != STAGE_WAITING)
 			continue;
 		if (r->waits_for) { /* nothing is asked, nothing tried */
-			scheduler_refresh(r);
+			recipient_take_cause(r);
 			(void)age_expire(m, r, r->last_attempt_us, LIFETIME_ORDINARY);
 		} else if (is_kicked || is_due)
 			recipient_stage(m, r, STAGE_NEW);
@@ -390,84 +390,7 @@ void queue_settle(struct message *m)
 	wait_for_turn(m);
 }
 
-/* ---- what became of a recipient ---- */
-
-void recipient_record(struct message *m, struct recipient *r)
-{
-	struct spool_progress p;
-
-	bool is_last = message_n_open(m) == 0;
-
-	if ((is_last && !m->has_drop_file) || m->is_deleted || queue.is_stopping)
-		return; /* the removal of the whole message says it */
-	recipient_progress(r, &p);
-	p.next_attempt_us = queue_wall_of(p.next_attempt_us);
-	spool_record_result(queue.spool, &m->entry, (uint32_t)(r - m->rcpts), &p, NULL, NULL);
-}
-
-void recipient_finish(struct message *m, struct recipient *r, enum spool_rcpt_state state)
-{
-	r->state = state;
-	recipient_stage(m, r, STAGE_DONE);
-	recipient_record(m, r);
-}
-
-static void count_attempt(struct recipient *r)
-{
-	uint64_t now = clock_wall_us();
-
-	r->attempts++;
-	r->last_attempt_us = now;
-	if (!r->first_attempt_us)
-		r->first_attempt_us = now;
-}
-
-void recipient_delivered(struct message *m, struct recipient *r, enum job_outcome how)
-{
-	count_attempt(r);
-	queue.n_delivered++;
-	report_log(m, r, "sent", NULL);
-	if (!report_success(m, r, how))
-		recipient_finish(m, r, SPOOL_RCPT_DELIVERED);
-}
-
-void recipient_failed(struct message *m, struct recipient *r)
-{
-	count_attempt(r);
-	queue.n_bounced++;
-	report_log(m, r, "bounced", NULL);
-	recipient_stage(m, r, STAGE_FAILED);
-}
-
-void recipient_postponed(struct message *m, struct recipient *r)
-{
-	r->next_attempt_us = queue_now_us() + age_retry_delay_us(m, r);
-	r->waits_for = 0;
-	recipient_stage(m, r, STAGE_WAITING);
-	recipient_record(m, r);
-}
-
-static void deferred(struct message *m, struct recipient *r, enum lifetime which)
-{
-	uint64_t before_us = r->last_attempt_us;
-
-	count_attempt(r);
-	queue.n_deferred++;
-	report_log(m, r, "deferred", NULL);
-	if (age_expire(m, r, before_us, which))
-		return;
-	recipient_postponed(m, r);
-}
-
-void recipient_deferred(struct message *m, struct recipient *r)
-{
-	deferred(m, r, LIFETIME_ORDINARY);
-}
-
-void recipient_misconfigured(struct message *m, struct recipient *r)
-{
-	deferred(m, r, LIFETIME_MISCONFIGURED);
-}
+/* ---- its leaf is known ---- */
 
 void queue_dispatch(struct message *m, struct recipient *r)
 {

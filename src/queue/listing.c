@@ -67,7 +67,7 @@ static enum queue_rcpt_state rcpt_state(const struct recipient_view *v)
 static void send_rcpt(struct channel *ch, uint64_t request, const struct recipient_view *v)
 {
 	const struct spool_progress *p = &v->spool.progress;
-	uint64_t probe_us = v->waits_for ? scheduler_next_probe_us(v->waits_for) : 0;
+	uint64_t probe_us = v->waits_for ? destination_next_probe_us(v->waits_for) : 0;
 
 	SEND(ch, QUEUE_RCPT, .request = request, .forward_path = v->spool.forward_path,
 		.original = v->spool.original, .state = (uint8_t)rcpt_state(v), .status = p->status,

@@ -81,7 +81,7 @@ static void park(struct message *m, struct recipient *r, struct destination *d)
 	auto_buf struct buf reason = BUF_INIT(4096);
 	struct cause cause;
 
-	if (!scheduler_cause(d->number, &cause)) {
+	if (!destination_cause(d->number, &cause)) {
 		buf_printf(&reason, "waits behind other mail for %s", d->text);
 		cause = (struct cause){ SLICE("4.4.5"), buf_slice(&reason), SLICE_EMPTY };
 	}
@@ -183,41 +183,6 @@ void scheduler_lift(uint32_t number, uint64_t id, uint32_t rcpt, uint64_t flush)
 	d->lifted_by = flush;
 	if (d->pace.state == PACE_HELD) /* in the loop: the caller is at work on the message */
 		destination_wake_at(d, clock_mono_ms());
-}
-
-bool scheduler_cause(uint32_t number, struct cause *out)
-{
-	const struct destination *d = destination_numbered(number);
-
-	if (!d || d->pace.state == PACE_OPEN)
-		return false;
-	*out = d->trouble;
-	return true;
-}
-
-void scheduler_refresh(struct recipient *r)
-{
-	struct cause cause;
-
-	if (scheduler_cause(r->waits_for, &cause))
-		recipient_set_outcome(r, cause.status, cause.reason, cause.remote);
-}
-
-uint32_t scheduler_probes(uint32_t number)
-{
-	const struct destination *d = destination_numbered(number);
-
-	return d ? d->pace.n_failed : 0;
-}
-
-uint64_t scheduler_next_probe_us(uint32_t number)
-{
-	const struct destination *d = destination_numbered(number);
-	uint64_t now_ms = clock_mono_ms(), now_us = queue_now_us();
-
-	if (!d || d->pace.state != PACE_HELD || d->pace.probe_at_ms < now_ms)
-		return now_us;
-	return now_us + (d->pace.probe_at_ms - now_ms) * 1000;
 }
 
 /* ---- in line ---- */
@@ -447,42 +412,4 @@ void scheduler_init(void)
 	CHECK(uv_timer_init(queue.rp->loop, &sched.again) == 0);
 	destinations_init(on_woken);
 	jobs_init();
-}
-
-/* ---- what people see ---- */
-
-#define STATUS_LINES 20
-
-struct status {
-	struct buf *out;
-	size_t n_busy, n_held, n_jobs;
-};
-
-static void count(struct destination *d, void *user)
-{
-	struct status *s = user;
-
-	if (d->role != ROLE_SMTP)
-		return;
-	s->n_busy += d->n_jobs > 0;
-	s->n_jobs += d->n_jobs;
-	if (d->pace.state == PACE_OPEN || s->n_held++ >= STATUS_LINES)
-		return;
-	uint64_t now_ms = clock_mono_ms();
-	buf_printf(s->out, "held off: %s for %" PRIu64 " s, %zu recipients wait, ", d->text,
-		(now_ms - d->held_since_ms) / 1000, d->n_parked);
-	if (d->pace.state == PACE_HELD && d->pace.probe_at_ms > now_ms)
-		buf_printf(s->out, "next probe in %" PRIu64 " s: %.*s\n",
-			(d->pace.probe_at_ms - now_ms + 999) / 1000, SLICE_ARG(d->trouble.reason));
-	else
-		buf_printf(s->out, "is being probed: %.*s\n", SLICE_ARG(d->trouble.reason));
-}
-
-void scheduler_describe(struct buf *out)
-{
-	struct status s = { .out = out };
-
-	destinations_each(count, &s);
-	buf_printf(out, "destinations: %zu connections to %zu in use, %zu held off\n", s.n_jobs, s.n_busy,
-		s.n_held);
 }
