@@ -188,10 +188,11 @@ static void decide_address(struct slice text, struct rhs_item *item)
 	item_fail(item, RHS_BAD_ADDRESS);
 }
 
-static void decide_user(struct slice name, struct rhs_item *item)
+static void decide_user(struct rhs *r, struct slice name, struct rhs_item *item)
 {
 	struct address address;
 
+	(void)r;
 	if (address_parse(name, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &address) != ADDRESS_OK ||
 		address.domain.len || address.local.at[0] == '"') {
 		item_fail(item, RHS_BAD_USER);
@@ -201,8 +202,11 @@ static void decide_user(struct slice name, struct rhs_item *item)
 	item->text = name;
 }
 
-static void decide_path(struct slice path, struct rhs_item *item)
+/* path: without its first slash, which stands before it. */
+static void decide_path(struct rhs *r, struct slice path, struct rhs_item *item)
 {
+	(void)r;
+	path = (struct slice){ path.at - 1, path.len + 1 };
 	item->text = path;
 	if (slice_eq(path, SLICE("/dev/null")))
 		item->kind = RHS_BLACKHOLE;
@@ -233,33 +237,83 @@ static void decide_include(struct rhs *r, struct slice path, struct rhs_item *it
 		item_fail(item, RHS_BAD_PATH);
 }
 
-/* ":fail: text" and ":defer: text": code by default. */
-static void decide_verdict(struct slice reason, enum rhs_kind kind, int code, struct rhs_item *item)
+static void item_verdict(struct rhs_item *item, enum rhs_kind kind, int code, struct slice reason)
 {
 	item->kind = kind;
 	item->code = code;
 	item->text = slice_trim(reason);
 }
 
+static void decide_fail(struct rhs *r, struct slice reason, struct rhs_item *item)
+{
+	(void)r;
+	item_verdict(item, RHS_FAIL, 550, reason);
+}
+
+static void decide_defer(struct rhs *r, struct slice reason, struct rhs_item *item)
+{
+	(void)r;
+	item_verdict(item, RHS_DEFER, 451, reason);
+}
+
+static void decide_blackhole(struct rhs *r, struct slice rest, struct rhs_item *item)
+{
+	(void)r, (void)rest; /* Exim ignores it, too */
+	item_verdict(item, RHS_BLACKHOLE, 0, SLICE_EMPTY);
+}
+
+static void decide_unknown(struct rhs *r, struct slice rest, struct rhs_item *item)
+{
+	(void)r, (void)rest;
+	item_fail(item, RHS_NOT_KNOWN);
+}
+
 /* OpenSMTPD's "error:550 text". */
-static void decide_error(struct slice rest, struct rhs_item *item)
+static void decide_error(struct rhs *r, struct slice rest, struct rhs_item *item)
 {
 	uint64_t code;
 
+	(void)r;
 	rest = slice_trim(rest);
 	if (!slice_to_u64(slice_first(rest, 3), 599, &code) || code < 400 ||
-		(rest.len > 3 && !char_is_space(rest.at[3]))) {
+		(rest.len > 3 && !char_is_space(rest.at[3])))
 		item_fail(item, RHS_BAD_CODE);
-		return;
-	}
-	decide_verdict(slice_from(rest, 3), code < 500 ? RHS_DEFER : RHS_FAIL, (int)code, item);
+	else
+		item_verdict(item, code < 500 ? RHS_DEFER : RHS_FAIL, (int)code, slice_from(rest, 3));
 }
 
-static bool is_special(struct slice text)
-{
-	size_t end = slice_find(slice_from(text, 1), ':');
+/* How an item begins that is no address. */
+static const struct special {
+	struct slice word;   /* in lower case */
+	bool takes_the_rest; /* it speaks to people: commas belong to the text */
+	void (*decide)(struct rhs *r, struct slice rest, struct rhs_item *item);
+} specials[] = {
+	{ SLICE_CONST("\\"), false, decide_user },
+	{ SLICE_CONST("|"), false, decide_command },
+	{ SLICE_CONST("/"), false, decide_path },
+	{ SLICE_CONST(":include:"), false, decide_include },
+	{ SLICE_CONST(":fail:"), true, decide_fail },
+	{ SLICE_CONST(":defer:"), true, decide_defer },
+	{ SLICE_CONST(":blackhole:"), true, decide_blackhole },
+	{ SLICE_CONST(":unknown:"), true, decide_unknown },
+	{ SLICE_CONST("error:"), true, decide_error },
+};
 
-	return text.at[0] == ':' && end + 1 < text.len;
+/* NULL: an address, or nonsense. */
+static const struct special *special_of(struct slice text)
+{
+	char first = ascii_lower(text.at[0]);
+
+	for (size_t i = 0; i < ARRAY_LEN(specials); i++)
+		if (first == specials[i].word.at[0] && slice_starts_nocase(text, specials[i].word))
+			return &specials[i];
+	return NULL;
+}
+
+/* ":word:" of none that is known. */
+static bool is_unknown_special(struct slice text)
+{
+	return text.at[0] == ':' && slice_find(slice_from(text, 1), ':') + 1 < text.len;
 }
 
 /* Tabs may stand in a command. */
@@ -273,45 +327,22 @@ static bool has_control(struct slice text)
 
 static void item_decide(struct rhs *r, struct slice text, struct rhs_item *item)
 {
-	struct slice rest = text;
+	const struct special *special = special_of(text);
 
 	if (has_control(text))
 		item_fail(item, RHS_CONTROL);
-	else if (slice_skip(&rest, '\\'))
-		decide_user(rest, item);
-	else if (slice_skip(&rest, '|'))
-		decide_command(r, rest, item);
-	else if (text.at[0] == '/')
-		decide_path(text, item);
-	else if (slice_skip_prefix_nocase(&rest, SLICE(":include:")))
-		decide_include(r, rest, item);
-	else if (slice_skip_prefix_nocase(&rest, SLICE(":fail:")))
-		decide_verdict(rest, RHS_FAIL, 550, item);
-	else if (slice_skip_prefix_nocase(&rest, SLICE(":defer:")))
-		decide_verdict(rest, RHS_DEFER, 451, item);
-	else if (slice_skip_prefix_nocase(&rest, SLICE(":blackhole:")))
-		decide_verdict(SLICE_EMPTY, RHS_BLACKHOLE, 0, item);
-	else if (slice_skip_prefix_nocase(&rest, SLICE("error:")))
-		decide_error(rest, item);
-	else if (slice_starts_nocase(text, SLICE(":unknown:")))
-		item_fail(item, RHS_NOT_KNOWN);
-	else if (is_special(text))
+	else if (special)
+		special->decide(r, slice_from(text, special->word.len), item);
+	else if (is_unknown_special(text))
 		item_fail(item, RHS_UNKNOWN_SPECIAL);
 	else
 		decide_address(text, item);
 }
 
-/* These speak to people: commas belong to the text, so they take all that is left. */
-static bool takes_the_rest(struct slice text)
-{
-	return slice_starts_nocase(text, SLICE(":fail:")) || slice_starts_nocase(text, SLICE(":defer:")) ||
-		slice_starts_nocase(text, SLICE(":blackhole:")) ||
-		slice_starts_nocase(text, SLICE(":unknown:")) || slice_starts_nocase(text, SLICE("error:"));
-}
-
 bool rhs_next(struct rhs *r, struct rhs_item *item_out)
 {
 	struct rhs_item item = { .text = SLICE_EMPTY };
+	const struct special *special;
 	bool is_open = false;
 	struct slice text;
 	size_t end;
@@ -321,7 +352,8 @@ bool rhs_next(struct rhs *r, struct rhs_item *item_out)
 		return false;
 	item.offset = r->at;
 	text = slice_from(r->text, r->at);
-	end = takes_the_rest(text) ? r->text.len : item_end(r, &is_open);
+	special = special_of(text);
+	end = special && special->takes_the_rest ? r->text.len : item_end(r, &is_open);
 	text = slice_trim(slice_first(text, end - r->at));
 	r->at = end;
 	item.text = text;

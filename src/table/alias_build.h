@@ -2,8 +2,9 @@
 /*
  * alias_build.h - the text of an aliases file to a compiled table, with everything that is wrong in it
  *
- * Parses, checks and writes to a descriptor that the caller gives; opens, renames and syncs nothing. A
- * problem never disables the entries that are right. Layer: table. Tests: test_alias_build.c,
+ * Parses, checks and writes to a descriptor that the caller gives; opens, renames and syncs nothing, and asks
+ * the machine nothing: what it would have to ask it hands out as questions. A problem never disables the
+ * entries that are right. Layer: table. Tests: test_alias_build.c,
  * fuzz/fuzz_alias_table.c.
  */
 #pragma once

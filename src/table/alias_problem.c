@@ -55,16 +55,6 @@ void alias_problem_vtell(
 		report(&told, user);
 }
 
-void alias_problem_tell(
-	const struct alias_problem *problem, alias_report report, void *user, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	alias_problem_vtell(problem, report, user, fmt, args);
-	va_end(args);
-}
-
 void alias_problem_print(const struct alias_problem *p, FILE *to)
 {
 	enum alias_severity severity = kinds[p->kind].severity;

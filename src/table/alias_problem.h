@@ -40,9 +40,7 @@ enum alias_severity alias_problem_severity(enum alias_problem_kind kind);
 /* One word for programs, such as "loop". */
 const char *alias_problem_name(enum alias_problem_kind kind);
 const char *alias_severity_name(enum alias_severity severity);
-/* problem: all but its text. report may be NULL. */
-void alias_problem_tell(const struct alias_problem *problem, alias_report report, void *user, const char *fmt,
-	...) PRINTF_LIKE(4, 5);
+/* Reports it with that text; problem has all the rest. report may be NULL. */
 void alias_problem_vtell(const struct alias_problem *problem, alias_report report, void *user,
 	const char *fmt, va_list args) PRINTF_LIKE(4, 0);
 /* As a person reads it: "FILE:LINE: warning: TEXT", where an error has no such word. */

@@ -8,8 +8,9 @@
  * memory, whatever is done to its file. Reads only; alias_install.h writes. Never logs.
  *
  * Format, version 1: for each key a record "key" -> u32 line number, little endian, then the right-hand side
- * as aliases_text.h gives it. One record under ALIAS_META_KEY, which no alias can be called, holds struct
- * alias_meta. The file's CRC-32C, with the checksum's own place taken as zeros, stands in it.
+ * as aliases_text.h gives it; an entry that is :unknown: has none. One record under ALIAS_META_KEY, which no
+ * alias can be called, holds struct alias_meta. The file's CRC-32C, with the checksum's own place taken as
+ * zeros, stands in it.
  *
  * Layer: table. Tests: test_alias_table.c, fuzz/fuzz_alias_table.c.
  */
