@@ -305,11 +305,11 @@ static enum alias_table_state look_for_table(struct alias_table *t)
 enum alias_table_state alias_table_adopt(struct alias_table *t, int fd)
 {
 	struct loaded fresh = LOADED_INIT(ALIAS_TABLE_NOT_BUILT);
+	enum alias_table_state state = load_mapping(&fresh, fd);
 
-	fresh.state = load_mapping(&fresh, fd);
-	t->state = fresh.state;
-	use(t, &fresh, fresh.state);
-	return t->state;
+	use(t, &fresh, state);
+	t->state = 0; /* of the files nothing is known */
+	return state;
 }
 
 /* Nothing that a look at the table's file would show may change these: the source may come or go, memory or

@@ -157,6 +157,50 @@ static void killed_builder(void **state)
 	assert_int_equal(access(aside, F_OK), -1);
 }
 
+static void collect_question(const struct alias_question *q, void *user)
+{
+	buf_printf(user, "%d:%zu:%.*s:%.*s ", (int)q->kind, q->line, SLICE_ARG(q->key), SLICE_ARG(q->text));
+}
+
+/* Questions come out of the jail as they would be asked outside, and no more than were allowed. */
+static void questions_from_the_jail(void **state)
+{
+	static const struct jail jail = { .empty_root = true };
+	const struct jail_request request = {
+		.jail = &jail, .uid = (uid_t)-1, .gid = (gid_t)-1, .filter = true
+	};
+	auto_buf struct buf got = BUF_INIT(65536);
+	struct alias_install_result r;
+	struct alias_install in = {
+		.places = places, .jail = &request, .ask = collect_question, .max_questions = 2, .user = &got
+	};
+
+	(void)state;
+	write_source("root: payam\n\"a b\": \":include:/my list\", \"c d\"@localhost\nx: y, z, :include:/l, "
+		     ":include:/m\n");
+	assert_int_equal(alias_install(&in, &r), ALIAS_INSTALL_DONE);
+	assert_slice_equal(buf_slice(&got), SLICE("1:1:root:payam 2:2:a b:/my list 1:2:a b:c d 2:3:x:/l "));
+}
+
+/* Built to be looked at: nothing is written, not even the lock, and the table has it all the same. */
+static void only_checked(void **state)
+{
+	struct alias_table *t = alias_table_new(&places);
+	struct alias_install in = { .places = places, .only_check = true, .table = t };
+	struct alias_install_result r;
+	struct alias_value v;
+
+	(void)state;
+	write_source("root: payam\n");
+	assert_int_equal(alias_install(&in, &r), ALIAS_INSTALL_DONE);
+	assert_int_equal(access(places.beside, F_OK), -1);
+	assert_int_equal(access(places.fallback, F_OK), -1);
+	assert_int_equal(alias_table_find(t, SLICE("root"), &v), ALIAS_FOUND);
+	assert_string_equal(v.file, places.source);
+	assert_int_equal(alias_table_refresh(t), ALIAS_TABLE_NOT_BUILT); /* of the file */
+	alias_table_free(&t);
+}
+
 /* The jailed builder says the same and makes the same. */
 static void jailed_builder(void **state)
 {
@@ -370,6 +414,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cannot_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(killed_builder, setup, teardown),
 		cmocka_unit_test_setup_teardown(jailed_builder, setup, teardown),
+		cmocka_unit_test_setup_teardown(questions_from_the_jail, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(source_changes_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_the_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(rebuilds, setup, teardown),
