@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * expand-private.h - between expand.c, which walks the aliases, and expand_leaf.c, which keeps what it finds
+ * expand-private.h - between expand.c, which walks the aliases, expand_leaf.c, which keeps what it finds, and
+ * expand_tell.c, which puts decisions into words
  *
  * Layer: role (lookup). Tests: test_expand.c.
  */
@@ -14,7 +15,8 @@ struct frame {
 	struct alias_value value;
 	bool is_default;
 	unsigned depth; /* 1: the recipient's own alias */
-	size_t line;	/* of the item that is being looked at */
+	size_t line;	/* of the item that is being looked at, in a dry run */
+	size_t counted; /* bytes of the text in which lines were counted */
 };
 
 /* The first failure of the whole counts; later ones are ignored. */
@@ -37,6 +39,17 @@ void expand_tell(struct expand *e, const struct frame *f, enum explain_kind kind
 /* The same about a leaf. */
 void expand_tell_leaf(struct expand *e, const struct expand_leaf *leaf, enum explain_kind kind,
 	struct expand_place place, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* In these words: */
+/* Whether the domain is one of this host, and why; nothing of items of aliases and .forward without a domain.
+ */
+void expand_tell_domain(struct expand *e, const struct frame *f, const struct address *a);
+void expand_tell_alias(struct expand *e, const struct frame *parent, const struct frame *f);
+void expand_tell_no_alias(
+	struct expand *e, const struct frame *f, const struct alias_match *match, unsigned flags);
+void expand_tell_item(struct expand *e, const struct frame *f, const struct rhs_item *item);
+void expand_tell_new_leaf(
+	struct expand *e, const struct frame *f, const struct expand_leaf *leaf, struct slice text);
+void expand_tell_next_hop(struct expand *e, const struct expand_leaf *leaf);
 /* No more leaves are wanted, or the expansion has failed. */
 static inline bool expand_is_over(const struct expand *e)
 {

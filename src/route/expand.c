@@ -110,10 +110,12 @@ static bool is_seen(struct expand *e, struct slice key, struct slice suffix, str
 }
 
 /* owner-KEY, when there is such an alias: who gets the bounces of KEY's members. */
-static struct slice find_owner(struct expand *e, struct slice key, struct slice inherited)
+static struct slice find_owner(struct expand *e, struct slice key, const struct frame *parent)
 {
+	const struct slice inherited = parent ? parent->owner : SLICE_EMPTY;
 	auto_buf struct buf name = BUF_INIT(LIMIT_LOCAL_PART);
 	struct alias_value value;
+	struct slice owner;
 
 	if (slice_starts(key, SLICE("owner-")))
 		return inherited;
@@ -121,21 +123,20 @@ static struct slice find_owner(struct expand *e, struct slice key, struct slice 
 	buf_append(&name, key);
 	if (!buf_ok(&name) || e->rules->find_alias(e->rules->user, buf_slice(&name), &value) != ALIAS_FOUND)
 		return inherited;
-	return expand_own_address(e, buf_slice(&name));
+	owner = expand_own_address(e, buf_slice(&name));
+	expand_tell(e, parent, EXPLAIN_OWNER, (struct expand_place){ value.file, value.line },
+		"bounces of its members go to %.*s", SLICE_ARG(owner));
+	return owner;
 }
 
-static void tell_alias(struct expand *e, const struct frame *parent, const struct frame *f)
+/* Of a dry run, whether its asker may know. */
+static bool may_see(struct expand *e, const struct frame *f)
 {
-	if (f->is_default)
-		expand_tell(e, parent, EXPLAIN_ALIAS, nowhere,
-			"no alias \"%.*s\": mail to this name must reach somebody, so it stands for %.*s",
-			SLICE_ARG(f->key), SLICE_ARG(f->value.text));
-	else
-		expand_tell(
-			e, parent, EXPLAIN_ALIAS, expand_alias_place(f), "alias \"%.*s\"", SLICE_ARG(f->key));
-	if (f->suffix.len)
-		expand_tell(e, parent, EXPLAIN_EXTENSION, nowhere,
-			"the extension %.*s is handed on to results that have none", SLICE_ARG(f->suffix));
+	if (!e->listener || e->listener->may_see(e->listener->user, f->value.file))
+		return true;
+	expand_fail(e, JOB_DEFERRED, "4.7.0",
+		"what the alias stands for is not shown: %s may not be read by everyone", f->value.file);
+	return false;
 }
 
 static void enter_alias(struct expand *e, const struct frame *parent, const struct alias_match *match)
@@ -159,17 +160,10 @@ static void enter_alias(struct expand *e, const struct frame *parent, const stru
 	}
 	f.key = slice_first(name, match->key.len);
 	f.suffix = slice_from(name, match->key.len);
-	tell_alias(e, parent, &f);
-	if (e->listener && !e->listener->may_see(e->listener->user, f.value.file)) {
-		expand_fail(e, JOB_DEFERRED, "4.7.0",
-			"what the alias stands for is not shown: %s may not be read by everyone",
-			f.value.file);
+	expand_tell_alias(e, parent, &f);
+	if (!may_see(e, &f))
 		return;
-	}
-	f.owner = find_owner(e, f.key, parent ? parent->owner : SLICE_EMPTY);
-	if (f.owner.len && (!parent || !slice_eq(f.owner, parent->owner)))
-		expand_tell(e, parent, EXPLAIN_OWNER, expand_alias_place(&f),
-			"bounces of its members go to %.*s", SLICE_ARG(f.owner));
+	f.owner = find_owner(e, f.key, parent);
 	expand_alias(e, &f);
 }
 
@@ -190,17 +184,27 @@ static struct slice hand_on_suffix(
 	return buf_ok(joined) && slice_eq(user, local) ? buf_slice(joined) : local;
 }
 
-static void tell_no_alias(
-	struct expand *e, const struct frame *f, const struct alias_match *match, unsigned flags)
+/* An item of f leads back to an alias that is open. */
+static void expand_again(struct expand *e, const struct frame *f, const struct frame *again,
+	struct slice address, struct slice user, unsigned flags)
 {
-	if (flags & RCPT_NO_ALIAS)
+	if (again == f) {
 		expand_tell(e, f, EXPLAIN_ALIAS, nowhere,
-			"aliases are not looked at: it is the user's own mailbox");
-	else if (match->suffix.len)
-		expand_tell(e, f, EXPLAIN_ALIAS, nowhere, "no alias \"%.*s%.*s\" or \"%.*s\"",
-			SLICE_ARG(match->user), SLICE_ARG(match->suffix), SLICE_ARG(match->user));
-	else
-		expand_tell(e, f, EXPLAIN_ALIAS, nowhere, "no alias \"%.*s\"", SLICE_ARG(match->user));
+			"the alias names itself: the user of that name is meant");
+		expand_add_user(e, f, address, user, flags | RCPT_NO_ALIAS);
+	} else if (names_itself(e, again)) { /* that item of its own is the user's copy */
+		expand_tell(e, f, EXPLAIN_DUPLICATE, nowhere,
+			"it leads back to the alias \"%.*s\", which has its user's copy as an item of its "
+			"own",
+			SLICE_ARG(again->key));
+	} else if (has_default(f, again)) {
+		expand_tell(e, f, EXPLAIN_ALIAS, nowhere,
+			"it leads back to \"%.*s\", for which there is no alias: root's mailbox is meant",
+			SLICE_ARG(again->key));
+		expand_add_user(e, f, expand_own_address(e, SLICE("root")), SLICE("root"), RCPT_NO_ALIAS);
+	} else {
+		fail_loop(e, f, again);
+	}
 }
 
 static void expand_matched(struct expand *e, const struct frame *f, struct slice address,
@@ -210,7 +214,7 @@ static void expand_matched(struct expand *e, const struct frame *f, struct slice
 
 	switch (match->status) {
 	case ALIAS_NONE:
-		tell_no_alias(e, f, match, flags);
+		expand_tell_no_alias(e, f, match, flags);
 		expand_add_user(e, f, address, match->user, flags);
 		return;
 	case ALIAS_BROKEN:
@@ -221,22 +225,8 @@ static void expand_matched(struct expand *e, const struct frame *f, struct slice
 	again = open_frame(f, match->key);
 	if (!again)
 		enter_alias(e, f, match);
-	else if (again == f) {
-		expand_tell(e, f, EXPLAIN_ALIAS, nowhere,
-			"the alias names itself: the user of that name is meant");
-		expand_add_user(e, f, address, match->user, flags | RCPT_NO_ALIAS);
-	} else if (names_itself(e, again)) {
-		expand_tell(e, f, EXPLAIN_DUPLICATE, nowhere,
-			"it leads back to the alias \"%.*s\", which has its user's copy as an item of its "
-			"own",
-			SLICE_ARG(again->key)); /* that item of its own is the user's copy */
-	} else if (has_default(f, again)) {
-		expand_tell(e, f, EXPLAIN_ALIAS, nowhere,
-			"it leads back to \"%.*s\", for which there is no alias: root's mailbox is meant",
-			SLICE_ARG(again->key));
-		expand_add_user(e, f, expand_own_address(e, SLICE("root")), SLICE("root"), RCPT_NO_ALIAS);
-	} else
-		fail_loop(e, f, again);
+	else
+		expand_again(e, f, again, address, match->user, flags);
 }
 
 static void expand_local(struct expand *e, const struct frame *f, const struct address *a, unsigned flags)
@@ -264,29 +254,9 @@ static void expand_local(struct expand *e, const struct frame *f, const struct a
 		expand_matched(e, f, expand_canonical(e, &full), &match, flags);
 }
 
-/* Whether the domain is one of this host, and why; of items of aliases and .forward without one nothing. */
-static void tell_domain(struct expand *e, const struct frame *f, const struct address *a)
-{
-	auto_buf struct buf why = BUF_INIT(LIMIT_DRY_RUN_TEXT);
-	struct address whole = *a;
-
-	if ((f || e->trail.len) && a->domain.len == 0)
-		return;
-	if (a->domain.len == 0) {
-		buf_append_str(&why, "no domain, so the origin is added: ");
-		whole.domain = e->rules->origin;
-	}
-	route_explain_domain(e->rules, &whole, &why);
-	expand_tell(e, f, EXPLAIN_DOMAIN, nowhere, "%.*s", SLICE_ARG(buf_slice(&why)));
-	if (!f)
-		expand_tell(e, f, EXPLAIN_ADDRESS, nowhere, "canonical form: %.*s",
-			SLICE_ARG(expand_canonical(e, a)));
-}
-
 static void expand_address(struct expand *e, const struct frame *f, const struct address *a, unsigned flags)
 {
-	if (e->listener)
-		tell_domain(e, f, a);
+	expand_tell_domain(e, f, a);
 	if (route_is_local(e->rules, a))
 		expand_local(e, f, a, flags);
 	else
@@ -385,21 +355,13 @@ static const item_expand item_kinds[] = {
 	[RHS_BLACKHOLE] = item_blackhole,
 };
 
-static void tell_item(struct expand *e, const struct frame *f, const struct rhs_item *item)
+/* Of a dry run: the line of the item at that offset. A list may be long: nothing is counted twice. */
+static void follow_lines(const struct expand *e, struct frame *f, size_t offset)
 {
-	static const char *const words[] = { [RHS_ERROR] = "not understood, left out: ",
-		[RHS_ADDRESS] = "",
-		[RHS_USER] = "the mailbox of ",
-		[RHS_FILE] = "file ",
-		[RHS_DIRECTORY] = "Maildir ",
-		[RHS_COMMAND] = "command ",
-		[RHS_INCLUDE] = "list ",
-		[RHS_FAIL] = ":fail: ",
-		[RHS_DEFER] = ":defer: ",
-		[RHS_BLACKHOLE] = "discarded " };
-
-	expand_tell(e, f, EXPLAIN_ITEM, (struct expand_place){ f->value.file, f->line }, "%s%.*s",
-		words[item->kind], SLICE_ARG(slice_first(item->text, LIMIT_DRY_RUN_TEXT)));
+	if (!e->listener)
+		return;
+	for (; f->counted < offset; f->counted++)
+		f->line += f->value.text.at[f->counted] == '\n';
 }
 
 static void expand_alias(struct expand *e, struct frame *f)
@@ -408,12 +370,12 @@ static void expand_alias(struct expand *e, struct frame *f)
 	struct rhs_item item;
 	struct rhs rhs;
 
+	f->line = f->value.line;
 	rhs_init(&rhs, f->value.text, 0);
 	while (!expand_is_over(e) && rhs_next(&rhs, &item)) {
 		number++;
-		f->line = rhs_line(&rhs, item.offset, f->value.line);
-		if (e->listener)
-			tell_item(e, f, &item);
+		follow_lines(e, f, item.offset);
+		expand_tell_item(e, f, &item);
 		if (!item_kinds[item.kind])
 			continue;
 		n_usable++;

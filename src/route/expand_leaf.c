@@ -47,49 +47,6 @@ void expand_fail_memory(struct expand *e)
 	expand_fail(e, JOB_DEFERRED, "4.3.0", "out of memory while expanding aliases");
 }
 
-/* ---- who listens ---- */
-
-static void PRINTF_LIKE(3, 0) tell(struct expand *e, struct expand_step *step, const char *fmt, va_list args)
-{
-	char text[LIMIT_DRY_RUN_TEXT];
-	int n = vsnprintf(text, sizeof(text), fmt, args); /* cut when too long: it is for reading */
-
-	step->text = (struct slice){ text, MIN((size_t)MAX(n, 0), sizeof(text) - 1) };
-	e->listener->hear(e->listener->user, step);
-}
-
-/* An item stands below its alias, what is said of it below the item. */
-static unsigned depth_of(const struct frame *f, enum explain_kind kind)
-{
-	return f ? 2 * f->depth - (kind == EXPLAIN_ITEM) : 0;
-}
-
-void expand_tell(struct expand *e, const struct frame *f, enum explain_kind kind, struct expand_place place,
-	const char *fmt, ...)
-{
-	struct expand_step step = { .kind = kind, .depth = depth_of(f, kind), .place = place };
-	va_list args;
-
-	if (!e->listener)
-		return;
-	va_start(args, fmt);
-	tell(e, &step, fmt, args);
-	va_end(args);
-}
-
-void expand_tell_leaf(struct expand *e, const struct expand_leaf *leaf, enum explain_kind kind,
-	struct expand_place place, const char *fmt, ...)
-{
-	struct expand_step step = { .kind = kind, .leaf = leaf->number, .place = place };
-	va_list args;
-
-	if (!e->listener)
-		return;
-	va_start(args, fmt);
-	tell(e, &step, fmt, args);
-	va_end(args);
-}
-
 /* ---- leaves ---- */
 
 struct slice expand_keep(struct expand *e, struct slice s)
@@ -162,14 +119,9 @@ struct expand_leaf *expand_leaf_new(struct expand *e, const struct frame *f, enu
 void expand_leaf_add(struct expand *e, const struct frame *f, struct expand_leaf *leaf, char class,
 	struct slice name, struct slice text)
 {
-	struct expand_step step = { .kind = EXPLAIN_LEAF,
-		.begins = (uint32_t)e->n_leaves + 1,
-		.depth = depth_of(f, EXPLAIN_LEAF),
-		.text = slice_first(text, LIMIT_DRY_RUN_TEXT) };
-
 	if (!claim(e, leaf, class, name)) {
 		expand_tell(e, f, EXPLAIN_DUPLICATE, nowhere, "%.*s: left out, it is there already",
-			SLICE_ARG(step.text));
+			SLICE_ARG(slice_first(text, LIMIT_DRY_RUN_TEXT)));
 		return;
 	}
 	if (e->last)
@@ -178,8 +130,7 @@ void expand_leaf_add(struct expand *e, const struct frame *f, struct expand_leaf
 		e->first = leaf;
 	e->last = leaf;
 	leaf->number = (uint32_t)++e->n_leaves;
-	if (e->listener)
-		e->listener->hear(e->listener->user, &step);
+	expand_tell_new_leaf(e, f, leaf, text);
 }
 
 struct slice expand_canonical(struct expand *e, const struct address *a)
@@ -214,20 +165,6 @@ void expand_add_user(
 	expand_leaf_add(e, f, leaf, 'q', user, address); /* asked once; what is found is compared again */
 }
 
-static void tell_next_hop(struct expand *e, const struct expand_leaf *leaf)
-{
-	const struct route_rules *rules = e->rules;
-
-	if (rules->relay_host.len)
-		expand_tell_leaf(e, leaf, EXPLAIN_NEXT_HOP,
-			(struct expand_place){ rules->config_file, rules->relay_host_line },
-			"next hop %.*s: relay.host", SLICE_ARG(leaf->destination));
-	else
-		expand_tell_leaf(e, leaf, EXPLAIN_NEXT_HOP, nowhere,
-			"next hop %.*s: the domain itself, as relay.host is empty",
-			SLICE_ARG(leaf->destination));
-}
-
 void expand_add_remote(struct expand *e, const struct frame *f, const struct address *a)
 {
 	struct expand_leaf *leaf = expand_leaf_new(e, f, LEAF_REMOTE);
@@ -241,7 +178,7 @@ void expand_add_remote(struct expand *e, const struct frame *f, const struct add
 						     : slice_from(leaf->address, at + 1);
 	expand_leaf_add(e, f, leaf, 'r', leaf->address, leaf->address);
 	if (leaf->number)
-		tell_next_hop(e, leaf);
+		expand_tell_next_hop(e, leaf);
 }
 
 /* ---- answers ---- */

@@ -468,7 +468,7 @@ static void a_dry_run_tells_each_decision(void **state)
 			"address canonical form: team+x@here.test\n"
 			"alias alias \"team\" @1\n"
 			"extension the extension +x is handed on to results that have none\n"
-			"owner bounces of its members go to owner-team@here.test @1\n"
+			"owner bounces of its members go to owner-team@here.test @4\n"
 			"  item user1 @1\n"
 			"    extension with the extension that was handed on: user1+x\n"
 			"    alias no alias \"user1+x\" or \"user1\"\n"
