@@ -15,11 +15,9 @@
 #include "mail/queue_id.h"
 #include "mail/trace.h"
 #include "queue/core.h"
+#include "queue/lease.h"
 #include "queue/submissions.h"
 
-#define LEASE_COUNT 4096
-#define LEASES_PER_SECOND 100 /* 400,000 ids: far above any disk, far below what the clock adds */
-#define LEASES_KEPT 64	      /* blocks of ids that one smtpd may still use */
 #define OPEN_PER_SOURCE 100000
 #define OPEN_PER_CLIENT 4			  /* a command sends one mail at a time */
 #define ENVELOPE_BYTES (64 * 1024 * 1024)	  /* recipients by the ten thousand */
@@ -31,13 +29,7 @@ struct source {
 	struct channel *ch; /* NULL: gone */
 	struct table open;  /* struct intake */
 	size_t n_open, n_committing;
-	struct lease {
-		uint64_t first;
-		uint8_t used[LEASE_COUNT / 8]; /* an id makes one mail */
-	} * leases;			       /* LEASES_KEPT of them, once the first was given */
-	size_t n_leases;
-	uint64_t second_ms; /* leases are rationed: the reserve is everybody's */
-	unsigned leases_this_second;
+	struct leases leases;
 	size_t envelope_bytes; /* of all its open mails */
 };
 
@@ -75,7 +67,7 @@ static void source_free_if_done(struct source *s)
 		return;
 	list_remove(&s->in_sources);
 	table_deinit(&s->open);
-	mem_free(s->leases);
+	leases_deinit(&s->leases);
 	mem_free(s);
 }
 
@@ -153,26 +145,13 @@ void intake_stop(void)
 
 /* ---- ids ---- */
 
-static bool may_lease(struct source *s)
-{
-	uint64_t now = clock_mono_ms();
-
-	if (now - s->second_ms >= 1000) {
-		s->second_ms = now;
-		s->leases_this_second = 0;
-	}
-	return s->leases_this_second++ < LEASES_PER_SECOND;
-}
-
 static void lease(struct source *s)
 {
-	uint64_t first = may_lease(s) ? queue_new_ids(LEASE_COUNT) : 0;
+	uint64_t first = leases_may_add(&s->leases, clock_mono_ms()) ? queue_new_ids(LEASE_COUNT) : 0;
 
 	if (first == 0)
 		return; /* intake_lease_all() follows when ids can be given; smtpd asks again too */
-	if (!s->leases)
-		s->leases = mem_new_array(LEASES_KEPT, sizeof(*s->leases));
-	s->leases[s->n_leases++ % LEASES_KEPT] = (struct lease){ .first = first };
+	leases_add(&s->leases, first);
 	SEND(s->ch, ID_LEASE, .first = first, .count = LEASE_COUNT);
 }
 
@@ -189,24 +168,9 @@ void intake_lease_all(void)
 {
 	list_for_each (node, &sources) {
 		struct source *s = CONTAINER_OF(node, struct source, in_sources);
-		if (s->ch && s->ch->peer == ROLE_SMTPD && s->n_leases == 0)
+		if (s->ch && s->ch->peer == ROLE_SMTPD && s->leases.n == 0)
 			lease(s);
 	}
-}
-
-/* True once for each id of its leases. */
-static bool source_takes_id(struct source *s, uint64_t id)
-{
-	for (size_t i = 0; i < MIN(s->n_leases, (size_t)LEASES_KEPT); i++) {
-		struct lease *l = &s->leases[i];
-		uint64_t at = id - l->first;
-		if (id < l->first || at >= LEASE_COUNT)
-			continue;
-		bool is_used = l->used[at / 8] >> (at % 8) & 1;
-		l->used[at / 8] |= (uint8_t)(1u << (at % 8));
-		return !is_used;
-	}
-	return false;
 }
 
 /* ---- a mail ---- */
@@ -304,7 +268,7 @@ static void identify_smtpd(struct intake *in, const struct msg_MAIL_BEGIN *b)
 	in->env.client_helo = keep(in, b->helo);
 	in->env.protocol = keep(in, b->protocol);
 	in->env.login = keep(in, b->login);
-	if (!source_takes_id(in->source, b->queue_id))
+	if (!leases_take(&in->source->leases, b->queue_id))
 		refuse(in, 451, "4.3.0", "Queue id out of its lease");
 }
 

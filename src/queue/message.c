@@ -8,8 +8,8 @@
  */
 #include "base/clock.h"
 #include "base/limits.h"
-#include "mail/origin.h"
 #include "queue/frozen.h"
+#include "queue/identity.h"
 
 /* ---- strings packed into one block ---- */
 
@@ -136,64 +136,6 @@ struct slice recipient_reverse_path(const struct message *m, const struct recipi
 	return r->has_reverse_path ? r->reverse_path : message_reverse_path(m);
 }
 
-/* ---- the same delivery twice? ---- */
-
-static uint64_t identity_hash(const struct recipient *r)
-{
-	return table_hash_bytes(r->leaf == LEAF_USER ? r->user : r->forward_path) + r->leaf +
-		((r->flags & RCPT_NO_FORWARD) ? 0x10000 : 0);
-}
-
-static bool identity_equal(const struct recipient *a, const struct recipient *b)
-{
-	if (a->leaf != b->leaf || (a->flags & RCPT_NO_FORWARD) != (b->flags & RCPT_NO_FORWARD))
-		return false;
-	if (a->leaf == LEAF_USER)
-		return slice_eq(a->user, b->user);
-	return slice_eq(a->forward_path, b->forward_path) && slice_eq(a->origin_key, b->origin_key) &&
-		a->origin_item == b->origin_item && slice_eq(a->trail, b->trail);
-}
-
-static bool identity_taken(const struct message *m, const struct recipient *r, uint64_t hash)
-{
-	for (struct table_node *n = table_first(&m->live->identities, hash); n; n = table_next(n, hash)) {
-		const struct recipient *other = CONTAINER_OF(n, struct recipient, identity);
-		/* What was replaced by others is no delivery: a mail that comes back to it is one. */
-		if (other != r && other->state != SPOOL_RCPT_EXPANDED && identity_equal(other, r))
-			return true;
-	}
-	return false;
-}
-
-bool recipient_resolve(struct message *m, struct recipient *r, enum leaf_kind leaf, struct slice destination)
-{
-	char *old = r->leaf_text;
-
-	if (r->has_identity)
-		table_remove(&m->live->identities, &r->identity);
-	r->has_identity = false;
-	r->leaf = (uint8_t)leaf;
-	r->by_transport = false;
-	r->leaf_text = slice_dup(destination);
-	mem_free(old); /* destination may have been in it */
-	r->user = (struct slice){ r->leaf_text, destination.len };
-	if (m->n_rcpts == 1)
-		return true;
-	uint64_t hash = identity_hash(r);
-	if (identity_taken(m, r, hash))
-		return false;
-	table_insert(&m->live->identities, &r->identity, hash);
-	r->has_identity = true;
-	return true;
-}
-
-bool recipient_resolve_item(struct message *m, struct recipient *r)
-{
-	enum leaf_kind leaf = r->kind == SPOOL_RCPT_COMMAND ? LEAF_COMMAND : LEAF_FILE;
-
-	return recipient_resolve(m, r, leaf, origin_group(r->origin_key));
-}
-
 #define TRAILS_BYTES ((size_t)64 * 1024 * 1024) /* each new recipient has a trail of its own */
 
 bool message_has_room(const struct message *m, const struct recipient *r, size_t n)
@@ -228,8 +170,8 @@ static void recipients_grow(struct message *m)
 		grown[i] = m->rcpts[i];
 		if (!m->rcpts[i].has_identity)
 			continue;
-		table_remove(&m->live->identities, &m->rcpts[i].identity);
-		table_insert(&m->live->identities, &grown[i].identity, identity_hash(&grown[i]));
+		identity_leave(m->live, &m->rcpts[i]);
+		identity_enter(m->live, &grown[i]);
 	}
 	mem_free(m->rcpts);
 	m->rcpts = grown;
@@ -264,8 +206,7 @@ static void recipient_thaw(struct live *live, struct recipient *r, const struct 
 		return;
 	r->leaf = v->leaf;
 	r->user = v->user;
-	table_insert(&live->identities, &r->identity, identity_hash(r));
-	r->has_identity = true;
+	identity_enter(live, r);
 }
 
 void message_thaw(struct message *m)
