@@ -29,10 +29,13 @@ struct route_job {
 	bool is_asking; /* answers that come at once must not start another round */
 	bool is_sending;
 	const struct expand_leaf *sent; /* the last leaf that was sent */
-	/* Of a dry run: */
+	struct dry_route *dry;		/* NULL: it is for mail */
+};
+/* What a dry run needs more. */
+struct dry_route {
 	struct expand_listener listener;
 	size_t n_steps, max_steps;
-	char database[PATH_MAX + 64];
+	char database[PATH_MAX];
 };
 
 static void job_free(struct route_job *job)
@@ -40,6 +43,7 @@ static void job_free(struct route_job *job)
 	for (size_t i = 0; i < OPEN_QUESTIONS; i++)
 		user_pool_cancel(&job->questions[i].waiter);
 	expand_deinit(&job->expand);
+	mem_free(job->dry);
 	list_remove(&job->in_jobs);
 	job->lookup->n_jobs--;
 	mem_free(job);
@@ -51,23 +55,23 @@ static void send_step(void *user, const struct expand_step *step)
 {
 	struct route_job *job = user;
 
-	if (job->n_steps == job->max_steps || channel_congested(job->ch)) {
+	if (job->dry->n_steps == job->dry->max_steps || channel_congested(job->ch)) {
 		job->expand.is_cut = true;
 		return;
 	}
-	job->n_steps++;
+	job->dry->n_steps++;
 	SEND(job->ch, EXPLAIN_STEP, .request = job->request, .node = step->leaf, .child = step->begins,
 		.kind = (uint8_t)step->kind, .depth = (uint8_t)step->depth, .text = step->text,
 		.file = slice_of(step->place.file), .line = (uint32_t)step->place.line);
 }
 
-/* A file that others may not read is not read for them either. */
+/* A file that others may not read is not told to them either; nor one that cannot even be looked at. */
 static bool is_public(void *user, const char *file)
 {
 	struct stat st;
 
 	(void)user;
-	return !file || stat(file, &st) < 0 || st.st_mode & S_IROTH;
+	return !file || (stat(file, &st) == 0 && st.st_mode & S_IROTH);
 }
 
 static bool is_known(void *user, const char *file)
@@ -78,18 +82,20 @@ static bool is_known(void *user, const char *file)
 
 static void dry_run_begin(struct route_job *job, enum dry_run dry_run)
 {
-	const struct config *c = job->lookup->source.config;
+	const char *users_file = job->lookup->source.config->users_file;
 	bool is_own = dry_run != DRY_RUN_ALL;
+	struct dry_route *dry = mem_new(sizeof(*dry));
 
-	(void)snprintf(job->database, sizeof(job->database), "%s",
-		*c->users_file ? c->users_file : "the user database (NSS)");
-	job->listener = (struct expand_listener){ .hear = send_step,
+	(void)snprintf(dry->database, sizeof(dry->database), "%s",
+		*users_file ? users_file : "the user database (NSS)");
+	dry->listener = (struct expand_listener){ .hear = send_step,
 		.user = job,
 		.max_leaves = is_own ? LIMIT_DRY_RUN_OWN : LIMIT_DRY_RUN_ALL,
 		.may_see = is_own ? is_public : is_known,
-		.database = job->database };
-	job->max_steps = job->listener.max_leaves * LIMIT_DRY_RUN_STEPS;
-	job->expand.listener = &job->listener;
+		.database = dry->database };
+	dry->max_steps = dry->listener.max_leaves * LIMIT_DRY_RUN_STEPS;
+	job->dry = dry;
+	job->expand.listener = &dry->listener;
 }
 
 /* ---- answers ---- */

@@ -198,6 +198,18 @@ def test_an_ordinary_user_sees_his_own_files_only(host):
     assert "=> mailbox /var/mail/payam" in explain(host, "root")
 
 
+def test_questions_count_as_messages(host):
+    """So that nobody keeps the daemon busy with them; administrators are exempt."""
+    host.configure({"queue.max_per_uid": "3"})
+    host.postrider("reload")
+    wait_for(lambda: host.postrider("config", "get", "queue.max_per_uid").stderr == "", "the reload")
+    answers = [host.postrider("explain", "user1", user="user1", check=False) for _ in range(4)]
+    assert [one.returncode for one in answers] == [0, 0, 0, 75]
+    assert "too many questions and messages in a minute (queue.max_per_uid)" in answers[3].stderr
+    assert host.sendmail("user1", "-bv", "user2", message="", check=False).returncode == 75
+    assert all(explain(host, "user1") for _ in range(5))
+
+
 def test_the_claimed_name_proves_nothing(host):
     """The worker compares the uid that the kernel vouched for, whatever a client says who it is."""
     host.write_home("user2", ".forward", "secret@example.org\n", mode=0o600)
