@@ -196,6 +196,21 @@ def test_mail_goes_by_all_files(files):
     system.wait_messages("user2", 2)
 
 
+def test_a_file_in_another_directory(mail_system):
+    """Which the roles that read the tables may look into, and a command of it is looked up there."""
+    system = mail_system
+    lists = system.aliases_file.parent.parent / "var/lib/lists/aliases"
+    system.path(lists).parent.mkdir(parents=True)
+    system.write(lists, "far: user2\narchive: /dev/null, |/bin/cat >/dev/null, user2\n")
+    system.configure({"aliases.file": f"{system.aliases_file}, {lists}"})
+    system.newaliases()
+    system.restart()
+    for name in ["far", "archive"]:
+        system.sendmail("user1", name, message=f"Subject: {name}\n\n")
+    wait_for(lambda: {m["Subject"] for m in system.messages("user2")} == {"far", "archive"}, "both mails of user2")
+    system.wait_log(r"to=<archive@.*status=sent \(delivered to command")
+
+
 def test_the_log_has_what_newaliases_would_say(mail_system):
     """Asked without root's rights: a list where only root may look is not judged."""
     file = mail_system.aliases_file
