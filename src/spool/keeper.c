@@ -120,6 +120,20 @@ static void keeper_retry(uv_timer_t *timer)
 	keeper_run(timer->data);
 }
 
+/* What failed is due later. The loop's clock may be behind, so that the timer comes too early: then again. */
+static void keeper_wait(struct spool *sp)
+{
+	const struct keeper *k = &sp->keeper;
+	uint64_t now = clock_mono_ms(), at = UINT64_MAX;
+
+	if (!list_empty(&sp->dead))
+		at = k->free_at_ms;
+	if (keeper_n_prepared(sp) <= sp->set.reserve_segments)
+		at = MIN(at, k->create_at_ms);
+	if (at != UINT64_MAX && !sp->is_closing)
+		CHECK(uv_timer_start(&sp->retry_timer, keeper_retry, at > now ? at - now : 1, 0) == 0);
+}
+
 static void keeper_done(uv_work_t *work, int status)
 {
 	struct spool *sp = work->data;
@@ -137,8 +151,6 @@ static void keeper_done(uv_work_t *work, int status)
 	buf_clear(&k->bodies);
 	k->task = KEEPER_NONE;
 	k->old = NULL;
-	if (k->result < 0 && !sp->is_closing)
-		CHECK(uv_timer_start(&sp->retry_timer, keeper_retry, sp->set.retry_ms + 1, 0) == 0);
 	if (k->result < 0)
 		reclaim_run(sp); /* what can be freed is needed now */
 	keeper_run(sp);
@@ -152,8 +164,10 @@ void keeper_run(struct spool *sp)
 	if (k->task != KEEPER_NONE || sp->is_stopping)
 		return;
 	k->task = keeper_choose(sp);
-	if (k->task == KEEPER_NONE)
+	if (k->task == KEEPER_NONE) {
+		keeper_wait(sp);
 		return;
+	}
 	if (k->task == KEEPER_CREATE || k->task == KEEPER_RECYCLE)
 		k->fresh = segment_new(sp->next_generation++);
 	if (k->task == KEEPER_BODIES) {

@@ -185,6 +185,32 @@ static void full_disk(void **state)
 	shim_reset();
 }
 
+/* The clock of a loop that was busy is behind: its timer comes before the next attempt is due. */
+static void a_timer_that_comes_early_is_no_end(void **state)
+{
+	kit_init(&kit);
+	shim_reset();
+	kit.set.retry_ms = 50;
+	shim->fault = (struct shim_fault){
+		.is_armed = true, .calls = 1U << SHIM_CREATE, .at = 2, .n = UINT_MAX / 2, .error = ENOSPC
+	}; /* the first is the lock */
+	kit_open(&kit);
+	while (!kit.problems[SPOOL_PROBLEM_PREPARE])
+		uv_run(&kit.loop, UV_RUN_ONCE);
+	assert_true(spool_is_full(kit.sp));
+	shim->fault.is_armed = false;
+	assert_int_equal(uv_timer_stop(&kit.sp->retry_timer), 0);
+	keeper_run(kit.sp); /* as the timer does */
+	for (int tries = 0; spool_is_full(kit.sp); tries++) {
+		assert_true(tries < 10000);
+		kit_run_idle(&kit);
+	}
+	kit_commit(&kit, 1, 100, 1);
+	kit_close(&kit);
+	kit_deinit(&kit);
+	shim_reset();
+}
+
 static void reserve_of_the_file_system_is_kept(void **state)
 {
 	struct spool_message *m = NULL;
@@ -239,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_call_fails),
 		cmocka_unit_test(full_disk),
+		cmocka_unit_test(a_timer_that_comes_early_is_no_end),
 		cmocka_unit_test(reserve_of_the_file_system_is_kept),
 		cmocka_unit_test(an_abandoned_segment_is_emptied),
 	};
