@@ -41,18 +41,6 @@ bool spool_problem_is_damage(const struct spool_problem *p)
 	return p->kind != SPOOL_PROBLEM_TORN && p->kind != SPOOL_PROBLEM_ORPHAN;
 }
 
-void spool_file_of(const struct spool_problem *p, char *out, size_t size)
-{
-	bool is_body = p->kind == SPOOL_PROBLEM_BODY_GONE || p->kind == SPOOL_PROBLEM_ORPHAN ||
-		p->kind == SPOOL_PROBLEM_ORPHAN_KEPT ||
-		(p->kind == SPOOL_PROBLEM_CONTENT && p->generation == 0);
-
-	if (is_body)
-		(void)snprintf(out, size, "bodies/%016" PRIX64 ".body", p->id);
-	else
-		(void)snprintf(out, size, "log/%016" PRIX64 ".seg", p->generation);
-}
-
 static void problem_json(struct json *j, const struct spool_problem *p, const char *file)
 {
 	json_put_object(j, NULL);
@@ -104,9 +92,9 @@ static void check_print(struct check *c)
 static void on_problem(void *user, const struct spool_problem *p)
 {
 	struct check *c = user;
-	char file[64];
+	char file[SPOOL_PROBLEM_FILE];
 
-	spool_file_of(p, file, sizeof(file));
+	spool_problem_file(p, file);
 	c->n_problems++;
 	c->n_damages += spool_problem_is_damage(p);
 	if (!c->writes_json) {
@@ -253,12 +241,12 @@ static void dump_record(void *user, uint64_t generation, uint64_t offset, uint64
 
 static void dump_problem(void *user, const struct spool_problem *p)
 {
-	char file[64];
+	char file[SPOOL_PROBLEM_FILE];
 
 	(void)user;
 	if (!spool_problem_is_damage(p))
 		return;
-	spool_file_of(p, file, sizeof(file));
+	spool_problem_file(p, file);
 	complain("%s at %" PRIu64 ": %s", file, p->offset, spool_problem_text(p->kind));
 }
 

@@ -21,8 +21,6 @@ struct spool_words {
 
 /* What is not normal after a crash. */
 bool spool_problem_is_damage(const struct spool_problem *p);
-/* The file it is in, below the spool directory. */
-void spool_file_of(const struct spool_problem *p, char *out, size_t size);
 /* Says on standard error why the spool could not be read; the exit status. */
 int spool_fail(const char *dir, int error);
 

@@ -47,12 +47,12 @@ static void note_error(struct repair *r, int error)
 static void count_damage(void *user, const struct spool_problem *p)
 {
 	struct repair *r = user;
-	char file[64];
+	char file[SPOOL_PROBLEM_FILE];
 
 	if (!spool_problem_is_damage(p))
 		return;
 	r->n_damages++;
-	spool_file_of(p, file, sizeof(file));
+	spool_problem_file(p, file);
 	(void)printf("%s, offset %" PRIu64 ": %s", file, p->offset, spool_problem_text(p->kind));
 	if (p->last_lsn >= p->first_lsn && p->last_lsn)
 		(void)printf("; records %" PRIu64 " to %" PRIu64 ", %zu of them saved", p->first_lsn,

@@ -141,11 +141,13 @@ static void describe(void *user, struct spool_entry *entry, struct spool_envelop
 static void note_damage(const struct spool_problem *p)
 {
 	auto_buf struct buf line = BUF_INIT(512);
+	char file[SPOOL_PROBLEM_FILE];
 
+	spool_problem_file(p, file);
 	buf_printf(&line,
-		"spool damage: %s (segment %" PRIu64 ", %" PRIu64 " bytes%s%s), %zu records saved; after "
-		"`postrider stop` `postrider spool check` says more\n",
-		spool_problem_text(p->kind), p->generation, p->bytes, p->id ? ", mail " : "",
+		"spool damage: %s (%s, %" PRIu64 " bytes%s%s), %zu records saved; after `postrider stop` "
+		"`postrider spool check` says more\n",
+		spool_problem_text(p->kind), file, p->bytes, p->id ? ", mail " : "",
 		p->id ? queue_id_format(p->id).at : "", p->n_salvaged);
 	if (buf_ok(&line) && line.len <= queue.spool_damage.max - queue.spool_damage.len)
 		buf_append(&queue.spool_damage, buf_slice(&line));
@@ -160,18 +162,18 @@ static bool is_damage(enum spool_problem_kind kind)
 static void on_problem(void *user, const struct spool_problem *p)
 {
 	bool is_normal = p->kind == SPOOL_PROBLEM_TORN || p->kind == SPOOL_PROBLEM_ORPHAN;
+	char file[SPOOL_PROBLEM_FILE];
 
 	(void)user;
+	spool_problem_file(p, file);
 	if (p->kind == SPOOL_PROBLEM_CHECKPOINT) {
-		log_warning("spool: %s (checkpoint %" PRIu64 ", %s)", spool_problem_text(p->kind),
-			p->generation, strerror(-p->error));
+		log_warning("spool: %s (%s, %s)", spool_problem_text(p->kind), file, strerror(-p->error));
 		return;
 	}
 	log_line(is_normal ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-		"spool: %s (segment %" PRIu64 ", offset %" PRIu64 ", %" PRIu64
-		" bytes, %zu records saved%s%s%s%s)",
-		spool_problem_text(p->kind), p->generation, p->offset, p->bytes, p->n_salvaged,
-		p->id ? ", mail " : "", p->id ? queue_id_format(p->id).at : "", p->error ? ", " : "",
+		"spool: %s (%s, offset %" PRIu64 ", %" PRIu64 " bytes, %zu records saved%s%s%s%s)",
+		spool_problem_text(p->kind), file, p->offset, p->bytes, p->n_salvaged, p->id ? ", mail " : "",
+		p->id ? queue_id_format(p->id).at : "", p->error ? ", " : "",
 		p->error ? strerror(-p->error) : "");
 	if (is_damage(p->kind))
 		note_damage(p);

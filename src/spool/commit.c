@@ -193,10 +193,10 @@ static uint64_t commit_layout_record(struct commit *c, struct spool_op *op, uint
 	return bytes;
 }
 
-/* Writes and syncs the batch at the head. Its numbers are used up even when it fails. */
-static int commit_write(struct commit *c, struct list *batch)
+/* The batch as it is to be written at the head: c->iov. Its numbers are used up, whatever becomes of it. */
+static struct format_batch commit_layout(
+	struct commit *c, struct list *batch, char header[FORMAT_BATCH_HEADER], size_t *n_iov_out)
 {
-	char header[FORMAT_BATCH_HEADER] = { 0 };
 	struct format_batch b = {
 		.node = c->node,
 		.generation = c->head->generation,
@@ -208,10 +208,8 @@ static int commit_write(struct commit *c, struct list *batch)
 		.bytes = FORMAT_BATCH_HEADER,
 	};
 	size_t n_iov = 0;
-	uint64_t padded;
-	int r;
 
-	commit_push_iov(c, &n_iov, header, sizeof(header));
+	commit_push_iov(c, &n_iov, header, FORMAT_BATCH_HEADER);
 	list_for_each (node, batch) {
 		struct spool_op *op = CONTAINER_OF(node, struct spool_op, node);
 		b.bytes += commit_layout_record(c, op, c->head_at + b.bytes, &n_iov);
@@ -220,17 +218,27 @@ static int commit_write(struct commit *c, struct list *batch)
 	}
 	b.last_lsn = c->next_lsn - 1;
 	format_batch_encode(&b, header);
-	padded = format_pad(b.bytes, FORMAT_BLOCK);
-	commit_push_iov(c, &n_iov, zeros, (size_t)(padded - b.bytes));
-	r = file_pwritev_all(c->head->fd, c->iov, n_iov, c->head_at);
+	commit_push_iov(c, &n_iov, zeros, (size_t)(format_pad(b.bytes, FORMAT_BLOCK) - b.bytes));
+	*n_iov_out = n_iov;
+	return b;
+}
+
+/* Writes and syncs the batch at the head. */
+static int commit_write(struct commit *c, struct list *batch)
+{
+	char header[FORMAT_BATCH_HEADER] = { 0 };
+	size_t n_iov;
+	struct format_batch b = commit_layout(c, batch, header, &n_iov);
+	int r = file_pwritev_all(c->head->fd, c->iov, n_iov, c->head_at);
+
 	if (r == 0)
 		r = file_sync_data(c->head->fd);
 	if (r < 0)
 		return r;
 	c->synced_lsn = b.last_lsn;
 	c->sequence++;
-	c->head_at += padded;
-	c->batch_written = padded;
+	c->batch_written = format_pad(b.bytes, FORMAT_BLOCK);
+	c->head_at += c->batch_written;
 	return 0;
 }
 

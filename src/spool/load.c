@@ -42,6 +42,7 @@ struct load {
 	uint64_t used, used_bytes; /* number and size of the checkpoint that is used; 0: none */
 	bool has_bad;		   /* one cannot be used */
 	uint64_t last_used;	   /* highest number there is */
+	uint64_t high_water; /* of checkpoints of this log: higher than the log's when its end is lost */
 	struct table bodies;
 	atomic_bool is_cancelled;
 };
@@ -219,6 +220,8 @@ static int load_judge_history(struct load *load, const struct checkpoint_reader 
 			return -ESTALE;
 		n_ours++;
 	}
+	if (n_ours)
+		load->high_water = MAX(load->high_water, r->head.high_water);
 	if (n_ours && r->head.lsn > last_lsn)
 		load_check_references(load, r); /* ours, and the end of the log is lost */
 	return r->head.lsn > last_lsn || (n_ours == 0 && r->head.lsn > load_freed_lsn(load)) ? -ESTALE : 0;
@@ -442,6 +445,7 @@ static void load_end(struct spool *sp, int result)
 				load->replay.segments[i].place->is_damaged |=
 					load->replay.segments[i].is_damaged;
 		sp->is_loaded = true;
+		sp->high_water = MAX(sp->high_water, MAX(load->high_water, load->replay.high_water));
 		sp->checkpoint.log_bytes_at -= load->replay.bytes_taken; /* wraps: only differences count */
 		sp->checkpoint.is_wanted = load->has_bad;
 		sp->checkpoint.number = load->last_used;

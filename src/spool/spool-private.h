@@ -9,7 +9,7 @@
  *
  * The way of an operation: made on the loop's thread, staged (loop) -> incoming (lock) -> batch (commit
  * thread) -> finished (lock) -> its finish function (loop). Order is kept all the way. Layer: spool, for this
- * folder alone.
+ * folder alone. Tests: those of spool.h.
  */
 #pragma once
 #include "spool/format.h"

@@ -31,6 +31,24 @@ const char *spool_problem_text(enum spool_problem_kind kind)
 	return "unknown problem";
 }
 
+void spool_problem_file(const struct spool_problem *problem, char file_out[SPOOL_PROBLEM_FILE])
+{
+	bool is_body = problem->kind == SPOOL_PROBLEM_BODY_GONE || problem->kind == SPOOL_PROBLEM_ORPHAN ||
+		problem->kind == SPOOL_PROBLEM_ORPHAN_KEPT ||
+		(problem->kind == SPOOL_PROBLEM_CONTENT && problem->generation == 0);
+	bool is_checkpoint = problem->kind == SPOOL_PROBLEM_CHECKPOINT;
+	uint64_t number = is_body ? problem->id : problem->generation;
+	const char *dir = is_body || problem->generation == 0 ? "bodies" : "log";
+
+	if (number)
+		(void)snprintf(file_out, SPOOL_PROBLEM_FILE, "%s/%016" PRIX64 "%s", dir, number,
+			is_body			? ".body"
+				: is_checkpoint ? ".ckpt"
+						: ".seg");
+	else
+		(void)snprintf(file_out, SPOOL_PROBLEM_FILE, "%s", dir);
+}
+
 /* ---- to the commit thread and back ---- */
 
 static void spool_hand_over(struct spool *sp)

@@ -151,7 +151,7 @@ enum spool_problem_kind {
 struct spool_problem {
 	enum spool_problem_kind kind;
 	uint64_t id;	     /* message, or 0 */
-	uint64_t generation; /* segment, or 0 */
+	uint64_t generation; /* segment, number of the checkpoint, or 0 */
 	uint64_t offset;     /* place in the segment */
 	uint64_t bytes;	     /* length of the damaged or cut region, or size of the file */
 	uint64_t first_lsn, last_lsn;
@@ -160,6 +160,9 @@ struct spool_problem {
 };
 /* "a confirmed part of the log is unreadable": for the one log line of the caller. */
 const char *spool_problem_text(enum spool_problem_kind kind);
+/* The file it is about, below the spool directory; "bodies" when it is about several of them. */
+#define SPOOL_PROBLEM_FILE 48
+void spool_problem_file(const struct spool_problem *problem, char file_out[SPOOL_PROBLEM_FILE]);
 
 struct spool_hooks {
 	/* One call per live message, some of them in each turn of the loop, from behind spool_open until
@@ -206,7 +209,7 @@ MUST_USE int spool_open(const char *dir, const struct spool_settings *settings, 
  * afterwards. */
 void spool_close(struct spool *sp, void (*closed)(void *user), void *user);
 
-/* No id at or above it was ever used with this spool. */
+/* No id at or above it was ever used with this spool. After damage it may rise until on_loaded. */
 uint64_t spool_id_high_water(const struct spool *sp);
 /* Ids below next_id may be handed out once done reports 0. It never sinks. */
 void spool_update_id_high_water(struct spool *sp, uint64_t next_id, spool_done done, void *user);

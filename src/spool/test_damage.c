@@ -147,6 +147,8 @@ static void strike(size_t row, enum position position, bool with_checkpoint)
 	if (n_told == 0 &&
 		(rows[row].is_kept || position == MIDDLE || (position == YOUNGEST && with_checkpoint)))
 		fail_msg("%s: nobody was told", what);
+	if (with_checkpoint) /* it knows which ids were used */
+		assert_true(spool_id_high_water(kit.sp) > N);
 	judge(what, bad);
 	kit_commit(&kit, 100, 3000, 1);
 	for (uint64_t id = 1; id <= N; id++)

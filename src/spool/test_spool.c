@@ -373,6 +373,29 @@ static void removed_while_a_change_is_on_its_way(void **state)
 	kit_close(&kit);
 }
 
+static void problems_name_their_file(void **state)
+{
+	static const struct {
+		struct spool_problem problem;
+		const char *want;
+	} rows[] = {
+		{ { .kind = SPOOL_PROBLEM_TORN, .generation = 26 }, "log/000000000000001A.seg" },
+		{ { .kind = SPOOL_PROBLEM_CORRUPT, .generation = 1, .id = 7 }, "log/0000000000000001.seg" },
+		{ { .kind = SPOOL_PROBLEM_CONTENT, .generation = 1, .id = 7 }, "log/0000000000000001.seg" },
+		{ { .kind = SPOOL_PROBLEM_CONTENT, .id = 7 }, "bodies/0000000000000007.body" },
+		{ { .kind = SPOOL_PROBLEM_BODY_GONE, .id = 7 }, "bodies/0000000000000007.body" },
+		{ { .kind = SPOOL_PROBLEM_ORPHAN_KEPT, .id = 7 }, "bodies/0000000000000007.body" },
+		{ { .kind = SPOOL_PROBLEM_CHECKPOINT, .generation = 3 }, "log/0000000000000003.ckpt" },
+		{ { .kind = SPOOL_PROBLEM_RECLAIM, .error = -EIO }, "bodies" },
+	};
+	char got[SPOOL_PROBLEM_FILE];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		spool_problem_file(&rows[i].problem, got);
+		assert_string_equal(got, rows[i].want);
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -393,6 +416,7 @@ int main(void)
 		TEST(too_long_fields_are_refused),
 		TEST(larger_than_a_segment),
 		TEST(removed_while_a_change_is_on_its_way),
+		cmocka_unit_test(problems_name_their_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
