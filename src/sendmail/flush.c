@@ -23,7 +23,7 @@ struct buf choice_filter(const struct sendmail_options *o)
 static int ask(struct client *c, const struct sendmail_options *o, uint64_t id)
 {
 	auto_buf struct buf filter = choice_filter(o);
-	enum msg_type type;
+	enum msg_type type = MSG_NONE;
 	union msg_any m;
 	int r = CLIENT_SEND(c, QUEUE_ACT, .request = 1, .action = QUEUE_ACT_FLUSH, .is_quiet = 1,
 		.queue_id = id, .filter = buf_slice(&filter));
