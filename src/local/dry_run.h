@@ -4,7 +4,7 @@
  *
  * Decisions are those of the real code (batch.c, errand.c), which asks here where it would write. A user is
  * told of his own files only: who asks is a uid that the kernel vouched for. Layer: local. Tests:
- * test_local.c, test_errand.c, tests/system/test_explain.py.
+ * test_dry_run.c, tests/system/test_explain.py.
  */
 #pragma once
 #include "local/worker.h"

@@ -32,6 +32,22 @@ static void on_forward(struct channel *ch, const union msg_any *m, int *fd)
 		(void)snprintf(rig->origin, sizeof(rig->origin), "%.*s", SLICE_ARG(m->JOB_FORWARD.origin));
 }
 
+static void on_step(struct channel *ch, const union msg_any *any, int *fd)
+{
+	const struct msg_EXPLAIN_STEP *m = &any->EXPLAIN_STEP;
+	struct rig *rig = ch->user;
+	size_t n = strlen(rig->steps);
+
+	(void)fd;
+	(void)snprintf(rig->steps + n, sizeof(rig->steps) - n, "%.*s", SLICE_ARG(m->text));
+	n = strlen(rig->steps);
+	if (m->line)
+		(void)snprintf(
+			rig->steps + n, sizeof(rig->steps) - n, " [%.*s:%u]", SLICE_ARG(m->file), m->line);
+	n = strlen(rig->steps);
+	(void)snprintf(rig->steps + n, sizeof(rig->steps) - n, "\n");
+}
+
 static void on_result(struct channel *ch, const union msg_any *m, int *fd)
 {
 	const struct msg_JOB_RESULT *r = &m->JOB_RESULT;
@@ -83,6 +99,7 @@ static const msg_handler handlers[MSG_TYPE_COUNT] = {
 	[MSG_READY] = on_nothing,
 	[MSG_CHANNEL_LOST] = on_nothing,
 	[MSG_JOB_FORWARD] = on_forward,
+	[MSG_EXPLAIN_STEP] = on_step,
 	[MSG_JOB_RESULT] = on_result,
 	[MSG_JOB_DONE] = on_done,
 	[MSG_JOB_MORE] = on_more,
@@ -276,7 +293,8 @@ void rig_give(struct rig *rig, const struct rig_mail *mail)
 	SEND(rig->queue, JOB_BEGIN, .job = mail->job, .queue_id = mail->queue_id,
 		.reverse_path = SLICE("sender@example"), .envid = SLICE("E1"), .size = mail->content.len,
 		.n_rcpts = n, .client_address = SLICE("192.0.2.1"), .helo = SLICE("client.example"),
-		.protocol = SLICE("ESMTP"), .login = SLICE("someone"));
+		.protocol = SLICE("ESMTP"), .login = SLICE("someone"), .dry_run = (uint8_t)mail->dry_run,
+		.asker = mail->asker);
 	for (uint32_t i = 0; i < n; i++) {
 		char address[100], trail[100];
 		const char *delimiter = mail->extension ? "+" : "";

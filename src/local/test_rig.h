@@ -26,6 +26,7 @@ struct rig {
 	struct rig_answer *answers;
 	size_t n_answers, n_done, max_answers;
 	char leaves[300], origin[200];
+	char steps[4000]; /* of dry runs: "text [file:line]" of each, a line */
 	bool queue_closed;
 	/* What a JOB_MORE is answered from, and those that wait for the channel to drain. */
 	struct slice content;
@@ -59,6 +60,8 @@ struct rig_mail {
 	uint8_t kind; /* 0: LEAF_USER */
 	const char *origin;
 	struct slice content;
+	enum dry_run dry_run;
+	uid_t asker; /* of a dry run */
 };
 /* Content as smtpd would hand it in: with a Received field of that queue id. The caller's to free. */
 struct buf rig_content(uint64_t queue_id, const char *more_fields, struct slice body);

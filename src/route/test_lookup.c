@@ -115,11 +115,25 @@ static void on_done(struct channel *ch, const union msg_any *m, int *fd)
 	w.n_done++;
 }
 
+static void on_step(struct channel *ch, const union msg_any *any, int *fd)
+{
+	const struct msg_EXPLAIN_STEP *m = &any->EXPLAIN_STEP;
+
+	(void)ch, (void)fd;
+	buf_printf(
+		&w.got, "%u>%u %s %.*s", m->node, m->child, explain_kind_name(m->kind), SLICE_ARG(m->text));
+	if (m->line)
+		buf_printf(&w.got, " %s:%u",
+			slice_eq(m->file, slice_of(aliases_file)) ? "aliases" : "another file", m->line);
+	buf_append_byte(&w.got, '\n');
+}
+
 static const msg_handler other_handlers[MSG_TYPE_COUNT] = {
 	[MSG_USER_ASK] = on_user_ask,
 	[MSG_RCPT_VERDICT] = on_verdict,
 	[MSG_ROUTE_LEAF] = on_leaf,
 	[MSG_ROUTE_DONE] = on_done,
+	[MSG_EXPLAIN_STEP] = on_step,
 };
 static const struct channel_hooks other_side = { other_handlers, NULL, on_closed };
 
@@ -248,6 +262,42 @@ static void route(uint64_t request, const char *address)
 }
 
 /* ---- tests ---- */
+
+static void dry(uint64_t request, const char *address, enum dry_run dry_run)
+{
+	SEND(w.queue, ROUTE_ASK, .request = request, .address = slice_of(address), .trail = SLICE_EMPTY,
+		.dry_run = (uint8_t)dry_run);
+}
+
+static void a_dry_run_sends_its_steps_before_the_leaves(void **state)
+{
+	static const char alias[] = "0>0 domain localhost is this host: whatever the settings say\n"
+				    "0>0 address canonical form: team@localhost.localdomain\n"
+				    "0>0 alias alias \"team\" aliases:2\n";
+	auto_buf struct buf want = BUF_INIT(4096);
+
+	(void)state;
+	install_aliases(SLICE("\nteam: payam,\n \"|/bin/x\"\n"));
+	dry(1, "team@localhost", DRY_RUN_ALL);
+	run_until(1);
+	buf_printf(&want,
+		"%s0>0 item payam aliases:2\n0>0 alias no alias \"payam\"\n0>1 leaf payam@here.test\n"
+		"0>0 item command /bin/x aliases:3\n0>2 leaf /bin/x\n"
+		"1>0 user user payam is in the user database (NSS)\n"
+		"1:2 payam payam@here.test\n",
+		alias);
+	if (!slice_starts(buf_slice(&w.got), buf_slice(&want)))
+		fail_msg("got\n%s\nand not\n%s", buf_cstr(&w.got), buf_cstr(&want));
+	buf_clear(&w.got);
+	/* What the file's mode hides, other users are not told. */
+	assert_int_equal(chmod(aliases_file, 0640), 0);
+	dry(2, "team@localhost", DRY_RUN_OWN);
+	run_until(2);
+	buf_clear(&want);
+	buf_printf(&want, "%s2:done %d 4.7.0\n", alias, JOB_DEFERRED);
+	assert_slice_equal(buf_slice(&w.got), buf_slice(&want));
+	buf_clear(&w.got);
+}
 
 static void recipients(void **state)
 {
@@ -389,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hanging_database, setup, teardown),
 		cmocka_unit_test_setup_teardown(big_list_to_a_slow_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(asker_that_goes_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dry_run_sends_its_steps_before_the_leaves, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
