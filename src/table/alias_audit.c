@@ -76,13 +76,12 @@ static bool is_alias(struct run *r, struct slice name)
 	return match.status != ALIAS_NONE;
 }
 
-/* In another file it may be an alias: then it is none of the user database's business. Its own entry is: that
- * means the user. */
+/* In another file the name may be an alias: then it is none of the user database's business. */
 static void answer_user(struct run *r, const struct asked *q, struct slice key, struct slice name)
 {
 	struct userdb_user user;
 
-	if (r->is_over || (!slice_eq_nocase(key, name) && is_alias(r, name)))
+	if (r->is_over || (q->kind == ALIAS_ASK_USER && is_alias(r, name)))
 		return;
 	if (clock_mono_ms() > r->deadline_ms) {
 		stop_asking(r, q->file, "it takes too long; `postrider aliases check` takes its time");
@@ -124,10 +123,10 @@ static void answer_all(struct run *r)
 		key = slice_first(rest, q.key_len);
 		text = slice_first(slice_from(rest, q.key_len), q.text_len);
 		rest = slice_from(rest, q.key_len + q.text_len);
-		if (q.kind == ALIAS_ASK_USER)
-			answer_user(r, &q, key, text);
-		else
+		if (q.kind == ALIAS_ASK_INCLUDE)
 			answer_include(r, &q, key, text);
+		else
+			answer_user(r, &q, key, text);
 	}
 }
 

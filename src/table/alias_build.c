@@ -184,15 +184,17 @@ static int build_table(struct alias_checker *c, int fd)
 
 int alias_build(const struct alias_build *b, int fd, struct alias_summary *summary_out)
 {
-	struct alias_index index, asked;
-	struct alias_checker c = { .build = b, .summary = summary_out, .index = &index, .asked = &asked };
+	struct alias_index index;
+	struct alias_checker c = { .build = b, .summary = summary_out, .index = &index };
 	int r;
 
 	*summary_out = (struct alias_summary){ 0 };
 	alias_index_init(&index);
-	alias_index_init(&asked);
+	for (size_t i = 0; i < ARRAY_LEN(c.asked); i++)
+		alias_index_init(&c.asked[i]);
 	r = build_table(&c, fd);
 	alias_index_deinit(&index);
-	alias_index_deinit(&asked);
+	for (size_t i = 0; i < ARRAY_LEN(c.asked); i++)
+		alias_index_deinit(&c.asked[i]);
 	return r;
 }

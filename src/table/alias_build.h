@@ -14,7 +14,9 @@
 /* What the text alone cannot answer; alias_audit.h asks the machine. */
 enum alias_question_kind {
 	ALIAS_ASK_USER = 1, /* a name of this host that is no alias: is it a user? Each name once */
-	ALIAS_ASK_INCLUDE,  /* a list: can it be used? */
+	ALIAS_ASK_MAILBOX, /* a name that means the user, alias or not: \user, or one among its own recipients
+			    */
+	ALIAS_ASK_INCLUDE, /* a list: can it be used? */
 };
 struct alias_question {
 	enum alias_question_kind kind;

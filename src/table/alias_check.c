@@ -98,15 +98,16 @@ static bool has_control(struct slice s)
 	return false;
 }
 
-static void ask_for_user(struct entry_check *e, struct slice name, size_t line)
+/* kind: ALIAS_ASK_USER or ALIAS_ASK_MAILBOX. */
+static void ask_for_user(struct entry_check *e, enum alias_question_kind kind, struct slice name, size_t line)
 {
-	struct alias_checker *c = e->checker;
+	struct alias_index *asked = &e->checker->asked[kind];
 
-	if (!c->build->ask || c->n_asked[ALIAS_ASK_USER] >= c->build->max_questions || has_control(name) ||
-		alias_index_find(c->asked, name) != ALIAS_INDEX_NONE)
+	if (!e->checker->build->ask || e->checker->n_asked[kind] >= e->checker->build->max_questions ||
+		has_control(name) || alias_index_find(asked, name) != ALIAS_INDEX_NONE)
 		return;
-	ask(e, ALIAS_ASK_USER, name, line);
-	(void)!alias_index_add(c->asked, name, SLICE_EMPTY, line); /* at worst it is asked for again */
+	ask(e, kind, name, line);
+	(void)!alias_index_add(asked, name, SLICE_EMPTY, line); /* at worst it is asked for again */
 }
 
 /* ---- the items ---- */
@@ -132,10 +133,10 @@ static void note_address(struct entry_check *e, const struct address *a, size_t 
 	address_unquote_local(a->local, e->scratch);
 	alias_match_local(find_in_index, e, delimiters, buf_slice(e->scratch), &match);
 	if (match.status == ALIAS_NONE) {
-		ask_for_user(e, match.user, line);
+		ask_for_user(e, ALIAS_ASK_USER, match.user, line);
 	} else if (!match.is_default && e->found == e->number) {
 		entry_of(e)->keeps_copy = true;
-		ask_for_user(e, match.user, line);
+		ask_for_user(e, ALIAS_ASK_MAILBOX, match.user, line);
 	} else if (!match.is_default) {
 		buf_append(e->edges, (struct slice){ (const char *)&e->found, sizeof(e->found) });
 		entry_of(e)->n_edges++;
@@ -146,7 +147,7 @@ static void note_user(struct entry_check *e, struct slice name, size_t line)
 {
 	if (slice_eq_nocase(name, alias_index_key(e->checker->index, e->number)))
 		entry_of(e)->keeps_copy = true;
-	ask_for_user(e, name, line);
+	ask_for_user(e, ALIAS_ASK_MAILBOX, name, line);
 }
 
 static void report_item(struct entry_check *e, const struct rhs_item *item, size_t line)

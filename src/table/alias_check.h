@@ -12,7 +12,7 @@ struct alias_checker {
 	const struct alias_build *build;
 	struct alias_summary *summary;
 	struct alias_index *index;
-	struct alias_index *asked; /* users that were asked for */
+	struct alias_index asked[ALIAS_ASK_MAILBOX + 1]; /* names, by kind of question */
 	size_t n_asked[ALIAS_ASK_INCLUDE + 1];
 };
 /* About a line of the file that is being built; 0: about all of it. */

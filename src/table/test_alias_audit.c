@@ -92,6 +92,8 @@ static void names(void **state)
 			"unknown-user:3 unknown-user:5 " }, /* each once */
 		{ GOOD "x: PAYAM, Payam+ext, payam@localhost, payam@host.test\n", "" },
 		{ GOOD "x: \\gone\n", "unknown-user:3 " },
+		{ GOOD "team: payam\nx: \\team\n", "unknown-user:4 " }, /* an alias is no mailbox */
+		{ GOOD "x: \\payam, \\Root\n", "" },
 		{ GOOD "gone: gone, payam\n", "unknown-user:3 " }, /* names itself: the user */
 		{ GOOD "payam: payam, x@far.test\n", "" },
 		{ GOOD "x: gone@far.test, gone@sub.host.test\n", "" }, { GOOD "x: y\ny: payam\n", "" },

@@ -107,8 +107,11 @@ static void messages(void **state)
 
 static void collect_question(const struct alias_question *q, void *user)
 {
-	buf_printf(user, "%s:%zu:%.*s:%.*s ", q->kind == ALIAS_ASK_USER ? "user" : "include", q->line,
-		SLICE_ARG(q->key), SLICE_ARG(q->text));
+	static const char *const words[] = {
+		[ALIAS_ASK_USER] = "user", [ALIAS_ASK_MAILBOX] = "mailbox", [ALIAS_ASK_INCLUDE] = "include"
+	};
+
+	buf_printf(user, "%s:%zu:%.*s:%.*s ", words[q->kind], q->line, SLICE_ARG(q->key), SLICE_ARG(q->text));
 }
 
 /* What the text leaves open: each name of this host that is no alias once, and each list. */
@@ -121,7 +124,7 @@ static void questions(void **state)
 	} rows[] = {
 		{ PM "root: payam\n", 9, "user:2:root:payam " }, { PM, 9, "user:1:postmaster:root " },
 		{ PM "root: \\root, root, a+x@localhost,\n b@far.test, a\n", 9,
-			"user:2:root:root user:2:root:a " },
+			"mailbox:2:root:root user:2:root:a " },
 		{ "root: x,\n y, z\n", 2, "user:1:root:x user:2:root:y " },
 		{ "root: postmaster, abuse, mailer-daemon\n", 9, "" }, /* always exist */
 		{ "root: :include:/l, \":include:/my list\", /f, |c\nx: :include:/l\n", 9,
