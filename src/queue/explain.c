@@ -57,6 +57,7 @@ static struct {
 	struct list all;
 	size_t n_of_users; /* but administrators' */
 	struct pending pending;
+	const struct channel *gone; /* it is being closed: nobody is to be asked there any more */
 } explain = { .all = { &explain.all, &explain.all } };
 
 /* ---- what the asker is told ---- */
@@ -259,10 +260,11 @@ bool explain_answered(struct channel *ch, uint64_t id, const union msg_any *m)
 /* Its answers go to done. False: nobody is there to be asked. */
 static bool question_begin(struct explanation *x, struct channel *whom, pending_done done)
 {
-	uint64_t id = whom ? pending_add(&explain.pending, done, x, 0, &x->questions) : 0;
+	uint64_t id =
+		whom && whom != explain.gone ? pending_add(&explain.pending, done, x, 0, &x->questions) : 0;
 
 	x->asked = id ? id | EXPLAIN_ID : 0;
-	x->whom = whom;
+	x->whom = id ? whom : NULL;
 	x->base = x->n_nodes;
 	return id;
 }
@@ -553,11 +555,13 @@ static void go_on(struct explanation *x)
 
 void explain_peer_gone(struct channel *ch)
 {
+	explain.gone = ch;
 	list_for_each_safe (node, &explain.all) {
 		struct explanation *x = CONTAINER_OF(node, struct explanation, in_all);
 		if (x->whom == ch)
 			(void)pending_answer(&explain.pending, x->asked & ~EXPLAIN_ID, NULL);
 	}
+	explain.gone = NULL;
 }
 
 void explain_init(void)

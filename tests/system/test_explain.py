@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,24 @@ def test_bounds(sandbox):
     answer = json.loads(explain(sandbox, "--json", "many", status=67))
     assert len(answer["deliveries"]) == 1000
     assert any(step["text"] == "and more, which is not shown" for step in answer["steps"])
+
+
+@pytest.mark.sanitize
+def test_roles_that_die_meanwhile_cost_an_answer_and_no_more(sandbox):
+    everybody = ", ".join(f"user{n % 2 + 1}+x{n}" for n in range(300))
+    sandbox.write(sandbox.aliases_file, f"all: {everybody}\n")
+    sandbox.newaliases()
+    sandbox.expect_error(r"(local|lookup)\[\d+\] was killed by signal 9; starting another")
+    queue = sandbox.role_pids("queue")
+    for role in ["local", "lookup", "local"]:
+        asking = sandbox.popen("root", [sandbox.program("postrider"), "explain", "--json", "all"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        sandbox.kill_role(role)
+        out, err = asking.communicate(timeout=60)
+        assert asking.returncode in (0, 75) and (err or json.loads(out)["deliveries"]), (role, out, err)
+        sandbox.wait_ready(role)
+    assert sandbox.role_pids("queue") == queue
+    wait_for(lambda: sandbox.postrider("explain", "user1", check=False).returncode == 0, "the roles")
 
 
 def test_wrong_words_and_no_daemon(sandbox):
