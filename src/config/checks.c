@@ -131,7 +131,8 @@ static bool is_destination_limit(struct slice s)
 	struct pacing ignored;
 	struct slice hop;
 
-	return pacing_parse_limit(s, &hop, &ignored) && is_next_hop(hop);
+	return pacing_parse_limit(s, &hop, &ignored) &&
+		(is_next_hop(hop) || slice_eq(hop, SLICE(MAILBOX_TRANSPORT_HOP)));
 }
 
 static bool is_mailbox_transport(struct slice s)

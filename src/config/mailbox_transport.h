@@ -9,6 +9,9 @@
 #pragma once
 #include "base/slice.h"
 
+/* What that server is called where next hops are named: no domain or host has such a name, and it says
+ * nothing of where the server is. */
+#define MAILBOX_TRANSPORT_HOP "lmtp:mailbox"
 #define MAILBOX_TRANSPORT_PORT 24 /* of inet when none is named: where LMTP servers listen by custom */
 
 enum mailbox_transport_kind {

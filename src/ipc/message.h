@@ -72,10 +72,6 @@ enum leaf_kind {
 	LEAF_DEFER,	  /* with status and reason */
 };
 
-/* Destination of jobs for local.mailbox_transport: no domain or host has such a name, and it says nothing of
- * where that server is, which smtp and the supervisor read in the configuration. */
-#define MAILBOX_TRANSPORT_HOP "lmtp:mailbox"
-
 enum rcpt_flags {
 	RCPT_NO_ALIAS = 1,   /* `\user`: this user's own mailbox */
 	RCPT_NO_FORWARD = 2, /* do not read ~/.forward */

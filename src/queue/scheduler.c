@@ -13,6 +13,7 @@
  * Tests: test_scheduler.c, tests/system/test_scheduling.py.
  */
 #include "base/clock.h"
+#include "config/mailbox_transport.h"
 #include "queue/scheduler-private.h"
 
 #define LOCAL_JOBS 5000	     /* in all */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_transport.c - mailboxes that an LMTP server keeps: local says so, smtp gets them, results are each
  * one's */
+#include "config/mailbox_transport.h"
 #include "queue/test_rig.h"
 #include <sysexits.h>
 

@@ -2,7 +2,6 @@
 /* next_hop.c - see next_hop.h */
 #include "smtp/next_hop.h"
 #include "config/mailbox_transport.h"
-#include "ipc/message.h"
 
 static enum next_hop_status parse_host(
 	struct slice text, uint16_t port, struct next_hop *hop, struct buf *reason)

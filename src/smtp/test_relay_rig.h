@@ -5,6 +5,7 @@
  * Only for tests of the smtp role. Everything is in one process and one loop; time-outs are a second.
  */
 #pragma once
+#include "config/mailbox_transport.h"
 #include "mail/envelope_options.h"
 #include "smtp/relay.h"
 #include "smtp/test_server.h"

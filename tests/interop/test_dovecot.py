@@ -17,7 +17,6 @@ base_dir = /run/dovecot
 log_path = /var/log/dovecot.log
 ssl = no
 disable_plaintext_auth = no
-auth_username_format = %Ln
 mail_location = maildir:~/Maildir
 first_valid_uid = 1000
 passdb {{
@@ -61,11 +60,12 @@ protocol lda {{
 
 
 class Dovecot:
-    def __init__(self, town):
+    def __init__(self, town, names="%Ln"):
+        """names: how Dovecot makes a user's name of an address; %Lu is its default: it does not."""
         self.town = town
         for user in ["dovecot", "dovenull"]:
             town.run("root", ["useradd", "--system", "--no-create-home", user])
-        town.write("/etc/dovecot/dovecot.conf", CONFIGURATION)
+        town.write("/etc/dovecot/dovecot.conf", f"{CONFIGURATION}auth_username_format = {names}\n")
         town.write("/var/log/dovecot.log", "")
         town.path("/var/log/dovecot.log").chmod(0o666)  # dovecot-lda writes there as the user
         self.start()
@@ -136,6 +136,20 @@ def test_verdicts(town, dovecot):
     assert dovecot.wait_mails("user2")[0]["Subject"] == "both"
     town.wait_log(r"to=<robot@.*relay=\S+/run/dovecot/lmtp\], .*status=(deferred|bounced) \(host .* said: ")
     assert len(dovecot.mails("user2")) == 1
+
+
+def test_names_without_domain(town):
+    dovecot = Dovecot(town, names="%Lu")
+    try:
+        town.use({"local.mailbox_transport": "lmtp:unix:/run/dovecot/lmtp"})
+        town.sendmail("user1", "user2", message="Subject: whole address\n\n")
+        town.wait_log(r"to=<user2@.*dsn=5\.1\.1, status=bounced \(host .* said: 550 5\.1\.1 <user2@\S+> User doesn't exist")
+        town.use({"local.mailbox_transport": "lmtp:unix:/run/dovecot/lmtp", "local.lmtp_bare_user": "yes"})
+        town.sendmail("user1", "user2", message="Subject: name alone\n\n")
+        assert [mail["Subject"] for mail in dovecot.wait_mails("user2")] == ["name alone"]
+        town.wait_empty()
+    finally:
+        dovecot.stop()
 
 
 def test_a_restart_of_dovecot(town, dovecot):
