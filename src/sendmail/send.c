@@ -12,7 +12,6 @@
 #include "sendmail/options.h"
 #include "sendmail/program.h"
 #include "sendmail/submission.h"
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <sysexits.h>
@@ -214,50 +213,6 @@ static int take_dsn_options(struct submission *s, const struct sendmail_options 
 	return EX_USAGE;
 }
 
-/* ---- where the mail came from ---- */
-
-static bool is_address(const char *text)
-{
-	struct in6_addr a; /* of either family */
-
-	return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
-}
-
-static bool is_word(const char *text)
-{
-	for (const char *c = text; *c; c++)
-		if (!ascii_is_print(*c) || *c == ' ')
-			return false;
-	return *text && strlen(text) <= LIMIT_DOMAIN;
-}
-
-static int take_client_words(struct submission *s, const struct client_words *c)
-{
-	const struct {
-		const char *option, *value;
-		bool (*is_good)(const char *text);
-		struct slice *to;
-	} rows[] = {
-		{ "-oMr", c->protocol, is_word, &s->client.protocol },
-		{ "-oMa", c->address, is_address, &s->client.address },
-		{ "-oMs", c->name, is_word, &s->client.name },
-		{ "-oMi", c->interface, is_address, &s->client.interface },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (!rows[i].value || !*rows[i].value)
-			continue;
-		if (!rows[i].is_good(rows[i].value)) {
-			program_complain("%s %s: %s", rows[i].option, rows[i].value,
-				rows[i].is_good == is_word ? "must be one word of ASCII"
-							   : "is no IP address");
-			return EX_USAGE;
-		}
-		*rows[i].to = slice_of(rows[i].value);
-	}
-	return EX_OK;
-}
-
 static int compose(
 	struct submission *s, const struct sendmail_options *o, struct buf *text, struct buf *header)
 {
@@ -291,11 +246,9 @@ int send_run(const struct config *config, const struct sendmail_options *o)
 		return EX_USAGE;
 	}
 	submission_init(&s, config);
-	s.is_for_later = o->delivery == DELIVERY_QUEUED;
-	s.is_awaited = o->delivery == DELIVERY_AWAITED;
-	status = take_dsn_options(&s, o);
+	status = submission_take_options(&s, o);
 	if (status == EX_OK)
-		status = take_client_words(&s, &o->client);
+		status = take_dsn_options(&s, o);
 	if (status == EX_OK)
 		status = take_sender(&s, o);
 	if (status == EX_OK)

@@ -25,6 +25,7 @@ enum line_ends { ENDS_UNKNOWN, ENDS_CRLF, ENDS_LF };
 
 struct session {
 	const struct config *config;
+	const struct sendmail_options *o;
 	struct submission mail;
 	bool has_sender, is_over;
 	bool is_batch;	/* -bS */
@@ -118,6 +119,7 @@ static void reset(struct session *s)
 {
 	submission_free(&s->mail);
 	submission_init(&s->mail, s->config);
+	(void)submission_take_options(&s->mail, s->o); /* smtp_run() has seen that they are good */
 	s->has_sender = false;
 }
 
@@ -327,6 +329,7 @@ int smtp_run(const struct config *config, const struct sendmail_options *o)
 	auto_buf struct buf greeting = BUF_INIT(512);
 	struct session s = {
 		.config = config,
+		.o = o,
 		.is_batch = o->mode == MODE_BATCH,
 		.in = BUF_INIT(1024 * 1024),
 		.out = BUF_INIT(1024 * 1024),
@@ -334,6 +337,8 @@ int smtp_run(const struct config *config, const struct sendmail_options *o)
 	struct slice line;
 
 	submission_init(&s.mail, config);
+	if (submission_take_options(&s.mail, o) != EX_OK)
+		return EX_USAGE;
 	buf_printf(&greeting, "%s ESMTP Postrider", config->main_host_name);
 	say(&s, 220, NULL, buf_cstr(&greeting));
 	while (!s.is_over && next_line(&s, &line))

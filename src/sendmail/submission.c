@@ -3,7 +3,10 @@
 #include "sendmail/submission.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "sendmail/program.h"
+#include <arpa/inet.h>
 #include <sys/random.h>
+#include <sysexits.h>
 
 void submission_init(struct submission *s, const struct config *config)
 {
@@ -75,4 +78,55 @@ struct submission_recipient *submission_add(struct submission *s, struct slice l
 	s->rcpts[s->n_rcpts] = (struct submission_recipient){ .address = submission_keep(s, buf_slice(&text)),
 		.notify = s->notify };
 	return &s->rcpts[s->n_rcpts++];
+}
+
+/* ---- where the mail came from ---- */
+
+static bool is_address(const char *text)
+{
+	struct in6_addr a; /* of either family */
+
+	return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
+}
+
+static bool is_word(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (!ascii_is_print(*c) || *c == ' ')
+			return false;
+	return *text && strlen(text) <= LIMIT_DOMAIN;
+}
+
+static int take_client_words(struct submission *s, const struct client_words *c)
+{
+	const struct {
+		const char *option, *value;
+		bool (*is_good)(const char *text);
+		struct slice *to;
+	} rows[] = {
+		{ "-oMr", c->protocol, is_word, &s->client.protocol },
+		{ "-oMa", c->address, is_address, &s->client.address },
+		{ "-oMs", c->name, is_word, &s->client.name },
+		{ "-oMi", c->interface, is_address, &s->client.interface },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!rows[i].value || !*rows[i].value)
+			continue;
+		if (!rows[i].is_good(rows[i].value)) {
+			program_complain("%s %s: %s", rows[i].option, rows[i].value,
+				rows[i].is_good == is_word ? "must be one word of ASCII"
+							   : "is no IP address");
+			return EX_USAGE;
+		}
+		*rows[i].to = slice_of(rows[i].value);
+	}
+	return EX_OK;
+}
+
+int submission_take_options(struct submission *s, const struct sendmail_options *o)
+{
+	s->is_for_later = o->delivery == DELIVERY_QUEUED;
+	s->is_awaited = o->delivery == DELIVERY_AWAITED;
+	return take_client_words(s, &o->client);
 }

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "mail/trace.h"
+#include "sendmail/options.h"
 
 struct submission_recipient {
 	struct slice address; /* qualified */
@@ -40,6 +41,9 @@ void submission_init(struct submission *s, const struct config *config);
 void submission_free(struct submission *s);
 /* A copy that lives as long as s. */
 struct slice submission_keep(struct submission *s, struct slice text);
+/* Where the mail came from, and when it is to go: -oM, -p, -od. Returns a sysexits status; a bad value is
+ * told. */
+MUST_USE int submission_take_options(struct submission *s, const struct sendmail_options *o);
 bool submission_has_8bit(struct slice s);
 /* address is qualified, or empty for null. */
 void submission_set_sender(struct submission *s, struct slice address);

@@ -233,12 +233,15 @@ def test_where_the_mail_came_from(host):
     host.sendmail("user1", "-p", "ESMTP:far.example", "user2", message="Subject: protocol\n\n")
     host.sendmail("user1", "-p", "internal", "user2", message="Subject: no report\n\n")
     host.wait_messages("user2", 4)
+    host.sendmail("root", *words[:-1], "-odi", "-bs", message="EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<user2>\r\nDATA\r\n"
+                  "Subject: root, piped\r\n\r\n.\r\n")
+    assert len(host.messages("user2")) == 5
     host.stop()
     host.sendmail("root", *words, message="Subject: root, dropped\n\n")
     host.sendmail("user1", *words, message="Subject: user, dropped\n\n")
     host.start()
-    host.wait_messages("user2", 6)
-    for subject in ["root", "root, dropped"]:
+    host.wait_messages("user2", 7)
+    for subject in ["root", "root, piped", "root, dropped"]:
         assert re.match(rf"from web\.example \(\[192\.0\.2\.1\]\) {by}\(\[IPv6:2001:db8::1\]\) "
                         r"\(Postrider, from userid 0\) with http id [0-9A-F]+; ", received_of(host, "user2", subject))
     for subject in ["user", "user, dropped"]:
