@@ -60,6 +60,12 @@ static const struct row {
 			"See who holds it: `fuser -v /var/mail/{user}`; a .lock file that is left over may "
 			"be "
 			"removed." } },
+	{ TRIED, "4.2.0", "*home directory*",
+		{ "The user's home directory cannot be looked at, or is closed while a .forward is edited.",
+			USER,
+			"`ls -ld ~{user}` and the file system it is on; `chmod -t` ends an edit. Nobody "
+			"knows "
+			"before whether the mail is to be forwarded." } },
 	{ TRIED, "4.2.0", "*.forward*",
 		{ "The user's ~/.forward cannot be used now.", USER,
 			"Its owner has to mend it; the reason says what is wrong." } },
@@ -83,7 +89,8 @@ static const struct row {
 	{ TRIED, "4.3.5", "the list *",
 		{ "The file of a mailing list (:include:) cannot be used.", SETUP,
 			"Mend the file that the reason names, or take it out of the alias or .forward that "
-			"includes it; `newaliases` names the line." } },
+			"includes it; `newaliases` names the line. Otherwise the mail is returned at the age "
+			"of queue.misconfigured_lifetime." } },
 	{ TRIED, "4.3.5", NULL,
 		{ "The configuration leads nowhere.", SETUP,
 			"Check relay.host and what the reason names: `postrider config check`, `postrider "

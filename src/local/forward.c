@@ -69,9 +69,9 @@ static void tell_ignored(struct forward_user *u, const char *path, const struct 
 		log_warning("user %.*s: %s is ignored: it %s", SLICE_ARG(u->name), path, why);
 }
 
-static enum forward_outcome defer(struct forward *out, const char *path, int error)
+static enum forward_outcome defer(struct forward *out, const char *what, const char *path, int error)
 {
-	(void)snprintf(out->reason, sizeof(out->reason), "cannot read %.110s: %s", path,
+	(void)snprintf(out->reason, sizeof(out->reason), "cannot %s %.110s: %s", what, path,
 		strerror(error)); /* cut where it does not fit */
 	return FORWARD_DEFER;
 }
@@ -86,12 +86,12 @@ static enum forward_outcome cannot_open(struct forward_user *u, struct forward *
 	case ELOOP:
 	case ENXIO:
 		if (lstat(path, &st) < 0)
-			return defer(out, path, errno);
+			return defer(out, "read", path, errno);
 		tell_ignored(u, path, &st,
 			S_ISLNK(st.st_mode) ? "is a symbolic link, which is not followed"
 					    : "is not a regular file");
 		return FORWARD_NONE;
-	default: return defer(out, path, error);
+	default: return defer(out, "read", path, error);
 	}
 }
 
@@ -216,7 +216,7 @@ static enum forward_outcome read_file(const struct config *c, struct forward_use
 	size_t n_max;
 
 	if (r < 0)
-		return defer(out, from->path, -r);
+		return defer(out, "read", from->path, -r);
 	if (forward_text_is_filter(buf_slice(&text))) {
 		tell_ignored(u, from->path, st, "is an Exim or Sieve filter, which is not supported");
 		return FORWARD_NONE;
@@ -261,7 +261,7 @@ static enum forward_outcome check_home(const struct forward_user *u, struct forw
 	if (stat(u->home, &st) < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG
 			? FORWARD_NONE
-			: defer(out, u->home, errno);
+			: defer(out, "look at the home directory", u->home, errno);
 	if (!(st.st_mode & S_ISVTX) || st.st_mode & S_IWOTH || !S_ISDIR(st.st_mode))
 		return FORWARD_NONE;
 	(void)snprintf(out->reason, sizeof(out->reason),
@@ -285,7 +285,7 @@ static enum forward_outcome read_source(const struct config *c, struct forward_u
 		return FORWARD_NONE;
 	}
 	if (fstat(fd, &st) < 0 || stat(u->home, &home) < 0)
-		return defer(out, from->path, errno);
+		return defer(out, "read", from->path, errno);
 	why = why_unsafe(u, &st, &home);
 	if (why) {
 		tell_ignored(u, from->path, &st, why);
