@@ -89,8 +89,7 @@ static int checkpoint_write_slice(struct spool *sp)
 	return file_sync_data(c->fd);
 }
 
-/* All but the newest and the one before it that was good. What cannot be unlinked is tried again next time.
- */
+/* All but the newest and the good one before it. What cannot be unlinked is tried again next time. */
 static void checkpoint_remove_old(struct spool *sp)
 {
 	const struct checkpoint *c = &sp->checkpoint;

@@ -341,8 +341,7 @@ static void commit_settle(struct commit *c, struct list *batch, struct list *ref
 	c->batch_written = 0;
 }
 
-/* A last empty batch states that all before it is confirmed: damage to it will then be told from a torn end.
- */
+/* A last empty batch confirms all before it: damage to that will then be told from a torn end. */
 static void commit_confirm(struct commit *c)
 {
 	struct list none;

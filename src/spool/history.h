@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * history.h - what happened to each message, kept for some time after it is gone, in two files of bounded
- *size
+ * history.h - what happened to each message, kept for some time after it is gone, in two bounded files
  *
  * SPOOL/history/new is appended to; when it is half of what the setting allows it becomes SPOOL/history/old,
  * whose former self goes. Nothing is synced: after a power cut the newest lines may be missing or be rubbish,

@@ -467,8 +467,7 @@ static void load_go_on(struct load *load)
 	spool_work_start(load->sp, &load->work, load_work, load_done);
 }
 
-/* The next slice is made while this one is handed over: from load_go_on on what the pool writes is not ours.
- */
+/* The next slice is made while this one is handed over: behind load_go_on the pool's part is not ours. */
 static void load_done(uv_work_t *work, int status)
 {
 	struct load *load = work->data;

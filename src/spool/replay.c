@@ -257,8 +257,7 @@ void replay_close(struct replay *r)
 
 /* ---- damage ---- */
 
-/* Takes the records between from and end that stand by themselves, numbered above last_lsn and up to limit.
- */
+/* Takes the records between from and end that stand by themselves, of numbers above last_lsn up to limit. */
 static size_t replay_salvage(
 	struct replay *r, struct replay_segment *s, uint64_t from, uint64_t end, uint64_t limit)
 {

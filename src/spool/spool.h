@@ -13,8 +13,8 @@
  *
  * Never: logging (it reports through hooks), policy, network, text of messages. Errors are negative errno.
  * The format and every legal state on disk: docs/SPOOL.md. Layer: spool (base, mail, libuv).
- * Tests: test_spool.c, test_recovery.c, test_crash.c, test_faults.c, test_reclaim.c, test_bounds.c,
- * test_checkpoint.c, test_checkpoint_write.c, test_load.c; tests/crash.
+ * Tests: test_spool.c, test_recovery.c, test_damage.c, test_crash.c, test_faults.c, test_reclaim.c,
+ * test_bounds.c, test_checkpoint.c, test_checkpoint_write.c, test_load.c; tests/crash.
  */
 #pragma once
 #include "base/buf.h"
@@ -189,8 +189,7 @@ struct spool_settings {
 	uint64_t reserve_bytes;	   /* free space of the file system that new mail may not use; 0: none */
 	uint64_t memory_budget;	   /* 0: 64 MiB; content held in memory, fresh and cached */
 	uint64_t batch_bytes;	   /* 0: 8 MiB; ceiling of one commit */
-	unsigned reserve_segments; /* 0: 1; prepared segments that only results may use when the disk is full
-				    */
+	unsigned reserve_segments; /* 0: 1; prepared ones that only results may use on a full disk */
 	uint32_t flush_ms; /* 0: 200; how long a result may wait for company: what a crash can repeat */
 	uint32_t retry_ms; /* 0: 1,000; between attempts on a disk that fails or is full */
 	uint8_t node;
@@ -236,8 +235,7 @@ MUST_USE int spool_message_new(struct spool *sp, uint64_t expected_bytes, struct
 /* Appends content (copied). 0, or the negative errno of the message's body file, which sticks: abort it. */
 MUST_USE int spool_message_append(struct spool_message *m, struct slice bytes);
 uint64_t spool_message_bytes(const struct spool_message *m); /* content so far */
-/* Bytes of m that wait for the disk: a sender of a large body should pause above some MiB. 0 for small ones.
- */
+/* Bytes of m that wait for the disk: a sender of a large body should pause above some MiB. Small ones: 0. */
 uint64_t spool_message_backlog(const struct spool_message *m);
 /* Takes m over. env and rcpts are encoded before it returns. env->id must be new. When done reports 0 the
  * message is on stable storage and entry stands for it; otherwise entry is unused again and nothing is left.

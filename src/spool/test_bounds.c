@@ -13,9 +13,8 @@
 #define IN_FLIGHT 8 /* commits at once: a batch is a part of a segment, as it is in life */
 #define CONTENT 1000
 #define PENDING 100 /* records that wait for the disk: deliveries are not faster than it */
-#define ROUND_TURNS                                                                                          \
-	4 /* of the loop that compaction may take: however busy the machine is, its threads get their share  \
-	   */
+/* Turns of the loop that compaction may take: however busy the machine is, its threads get their share. */
+#define ROUND_TURNS 4
 #define FEW UINT64_C(10) /* segments: the slack, the one in use, and what is on its way */
 
 static struct kit kit; /* its directory and settings only */

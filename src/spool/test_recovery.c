@@ -227,8 +227,7 @@ static void last_batch_torn_by_sectors(void **state)
 	mem_free(torn);
 }
 
-/* One bit is wrong somewhere in the confirmed log: it is told, nothing else is lost, nothing damaged passes.
- */
+/* One bit of the confirmed log is wrong: it is told, nothing else is lost, nothing damaged passes. */
 static void flipped_bits_are_told(void **state)
 {
 	char *bad = mem_new(image_bytes);
@@ -292,8 +291,7 @@ static void damaged_segment_header_is_told(void **state)
 	mem_free(bad);
 }
 
-/* After damage the log goes on in a new segment, and the damaged file is kept when it is not needed any more.
- */
+/* After damage the log goes on in a new segment, and the damaged file is kept when it is not needed. */
 static void a_damaged_spool_goes_on(void **state)
 {
 	char *bad = mem_new(image_bytes);
