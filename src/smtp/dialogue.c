@@ -27,7 +27,8 @@ static void over(struct session *s, const struct reply *reply);
 enum wait { WAIT_COMMAND, WAIT_DATA, WAIT_QUIT };
 
 /* The dialogue, top to bottom: which replies go on, where each class leads, how long we wait, and the words
- * for people. What is sent follows from the function of the phase before; MAIL to BODY: transaction.c. */
+ * for people. What is sent follows from the function of the phase before; MAIL to DATA: transaction.c; BODY:
+ * content.c. */
 /* clang-format off */
 static const struct {
 	char good;              /* first digit of a reply that goes on */

@@ -4,7 +4,7 @@
  *
  * Content is never held whole: the first chunk stays (a second host or transaction needs it again), of what
  * follows one chunk at a time is asked for. Each recipient gets exactly one result, then JOB_DONE follows.
- * Layer: role smtp. Tests: test_relay.c.
+ * Layer: role smtp. Tests: test_relay*.c.
  */
 #pragma once
 #include "base/arena.h"

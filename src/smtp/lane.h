@@ -3,7 +3,7 @@
  * lane.h - the jobs and connections of one destination: how many at a time, which job on which connection
  *
  * The only place that decides that; a session asks for its next job here. A lane exists while it has a job or
- * a session. Layer: role smtp. Tests: test_relay.c.
+ * a session. Layer: role smtp. Tests: test_relay_limits.c.
  */
 #pragma once
 #include "smtp/job.h"

@@ -3,7 +3,7 @@
  * relay.h - the SMTP client without its process: jobs come in, lanes and sessions carry them out
  *
  * Knows no role skeleton, so that tests can run it in a loop of their own. Layer: role smtp.
- * Tests: test_relay.c, test_lmtp.c.
+ * Tests: test_relay*.c, test_lmtp.c.
  */
 #pragma once
 #include "base/list.h"

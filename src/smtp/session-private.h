@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session-private.h - the parts of a session, for session.c, dialogue.c and transaction.c alone */
+/* session-private.h - the parts of a session, for session.c, dialogue.c, transaction.c and content.c alone */
 #pragma once
 #include "mail/dot.h"
 #include "mail/reply.h"
@@ -8,6 +8,8 @@
 #include "smtp/capabilities.h"
 #include "smtp/next_hop.h"
 #include "smtp/session.h"
+
+#define OUT_FLUSH (64 * 1024) /* bytes gathered before they are sent */
 
 /* Where the dialogue stands: whose reply is read next. */
 enum phase {
@@ -102,5 +104,10 @@ void rcpt_accepted(struct session *s, const struct reply *reply);
 void rcpt_refused(struct session *s, const struct reply *reply);
 void data_accepted(struct session *s, const struct reply *reply);
 void data_refused(struct session *s, const struct reply *reply);
+void rcpt_finish_by_reply(struct session *s, struct job_rcpt *rcpt, const struct reply *reply);
+
+/* content.c */
+void content_send(
+	struct session *s); /* what is at hand and there is room for; the verdict's time begins anew */
 void body_accepted(struct session *s, const struct reply *reply);
 void body_refused(struct session *s, const struct reply *reply);

@@ -2,8 +2,8 @@
 /*
  * session.c - the life of a session: hosts, connections in turn, jobs, its end
  *
- * What is said on a connection stands in dialogue.c and transaction.c. A session may end while its own bytes
- * are being read; its memory stays until that reading returns (is_reading, is_over).
+ * What is said on a connection stands in dialogue.c, transaction.c and content.c. A session may end while its
+ * own bytes are being read; its memory stays until that reading returns (is_reading, is_over).
  */
 #include "base/log.h"
 #include "mail/queue_id.h"

@@ -3,7 +3,8 @@
  * session.h - carries jobs to one destination: finds its hosts, connects to them in turn, speaks SMTP
  *
  * A session outlives a connection: when a host is not to be had and has accepted nothing, it goes on to the
- * next. One job at a time; between jobs it is idle. Layer: role smtp. Tests: test_relay.c.
+ * next. One job at a time; between jobs it is idle. Layer: role smtp. Tests: test_relay*.c,
+ * test_lmtp.c.
  */
 #pragma once
 #include "smtp/lane.h"

@@ -4,8 +4,8 @@
  * result
  *
  * Runs as its own user in an empty root; opens no file; the socket of local.mailbox_transport comes from the
- * supervisor. It never decides when mail is tried again or bounced:
- * queue does. Layer: role. Tests: test_relay.c, test_role.c.
+ * supervisor. It never decides when mail is tried again or bounced: queue does. Layer: role. Tests:
+ * test_role.c.
  */
 #pragma once
 
