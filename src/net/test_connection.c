@@ -130,6 +130,30 @@ static void gives_unread_bytes_again(void **state)
 	assert_slice_equal(buf_slice(&seen.bytes), SLICE("abc"));
 }
 
+/* A socket that somebody else connected, of another family too. */
+static void adopts_a_socket(void **state)
+{
+	int fds[2];
+	char room[16];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	peer = fds[1];
+	connection = connection_adopt(loop, fds[0], &hooks, &seen);
+	assert_false(seen.is_open); /* told by the loop, never from inside */
+	while (!seen.is_open)
+		(void)uv_run(loop, UV_RUN_ONCE);
+	buf_append_str(connection_out(connection), "hello");
+	connection_send(connection);
+	assert_int_equal(recv(peer, room, sizeof(room), 0), 5);
+	assert_int_equal(send(peer, "world", 5, 0), 5);
+	cleanup_close(&peer);
+	peer = -1;
+	await_end();
+	assert_int_equal(seen.end, CONNECTION_LOST);
+	assert_slice_equal(buf_slice(&seen.bytes), SLICE("world"));
+}
+
 static void refusal_has_words(void **state)
 {
 	(void)state;
@@ -267,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(carries_bytes),
 		TEST(gives_unread_bytes_again),
+		TEST(adopts_a_socket),
 		TEST(refusal_has_words),
 		TEST(immediate_failure_comes_later),
 		TEST(opening_has_a_deadline),
