@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_header.c - any bytes as a message's header, and as text of fields that we write */
 #include "mail/header.h"
+#include "mail/header_facts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,12 +33,30 @@ static void check_one_field(const struct buf *out)
 	CHECK(rest.len == 0 && slice_find(f.raw, '\r') == f.raw.len && slice_find(f.raw, '\0') == f.raw.len);
 }
 
+/* The same is known however the content comes. */
+static void check_facts(struct slice text, size_t piece)
+{
+	struct header_facts whole = HEADER_FACTS_INIT, parts = HEADER_FACTS_INIT;
+
+	header_facts_add(&whole, text);
+	header_facts_end(&whole);
+	for (; text.len; text = slice_from(text, piece))
+		header_facts_add(&parts, slice_first(text, piece));
+	header_facts_end(&parts);
+	CHECK(whole.is_known && parts.is_known && whole.says_bulk == parts.says_bulk);
+	CHECK(slice_eq(buf_slice(&whole.message_id), buf_slice(&parts.message_id)));
+	header_facts_deinit(&whole);
+	header_facts_deinit(&parts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice text = { (const char *)data, size };
 	auto_buf struct buf out = BUF_INIT(16 * 1024 * 1024), unfolded = BUF_INIT(16 * 1024 * 1024);
 
 	check_walk(text);
+	if (size && size <= HEADER_FACTS_BYTES)
+		check_facts(text, 1 + data[0] % 16);
 	header_append(&out, "X-Test", text);
 	check_one_field(&out);
 	buf_clear(&out);

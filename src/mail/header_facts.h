@@ -4,7 +4,8 @@
  *
  * Content may come in pieces of any size. A header that is whole in the first piece is read where it is; only
  * what comes in smaller pieces is kept until the blank line, at most HEADER_FACTS_BYTES of it: what stands
- * behind those is not known. Pure. Layer: mail. Tests: test_header_facts.c.
+ * behind those is not known. Pure. Layer: mail. Tests: test_header_facts.c,
+ * fuzz/fuzz_header.c.
  */
 #pragma once
 #include "base/buf.h"

@@ -3,13 +3,12 @@
 import os
 import re
 import socket
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from support.system import HOST_NAME, Sandbox, free_port, wait_for
+from support.system import HOST_NAME, Sandbox, wait_for
 
 
 def log_file(sandbox):
@@ -36,47 +35,6 @@ def test_a_mail_without_message_id_says_so(sandbox):
     with sandbox.network(), sandbox.smtp() as smtp:
         smtp.sendmail("a@client.test", ["user2"], "Subject: nameless\n\nbody\n")
     sandbox.wait_log(r"cleanup\[\d+\]: [0-9A-F]{15}: message-id=<>\n")
-
-
-PFLOGSUMM = "/usr/sbin/pflogsumm"
-
-
-@pytest.fixture
-def pflogsumm(tmp_path):
-    """Debian's, installed or else unpacked here."""
-    if os.path.exists(PFLOGSUMM):
-        return PFLOGSUMM
-    if subprocess.run(["apt-get", "-qq", "download", "pflogsumm"], cwd=tmp_path, capture_output=True).returncode:
-        pytest.skip("pflogsumm is neither installed nor to be had with apt-get")
-    [package] = tmp_path.glob("pflogsumm_*.deb")
-    subprocess.run(["dpkg-deb", "-x", package, tmp_path], check=True)
-    return str(tmp_path) + PFLOGSUMM
-
-
-def test_pflogsumm_counts_right(postrider_with, pflogsumm):
-    system = postrider_with({"relay.host": f"[127.0.0.1]:{free_port()}"})
-    system.write_home("user2", ".forward", "payam\n")
-    system.sendmail("user1", "payam")
-    system.sendmail("user1", "user2")  # forwarded, and delivered
-    system.sendmail("user1", "nobody-here")  # bounced, and the bounce delivered
-    system.sendmail("user1", "someone@far.example")  # deferred
-    with system.network(), system.smtp() as smtp:
-        smtp.sendmail("a@client.test", ["user1", "payam"], "Subject: two\n\nbody\n")
-        smtp.helo("client.test")
-        smtp.docmd("MAIL FROM:<a@client.test>")
-        assert smtp.docmd("RCPT TO:<nobody-here@localhost>")[0] == 550
-    for user, n in [("user1", 2), ("payam", 3)]:
-        system.wait_messages(user, n)
-    system.wait_log("status=deferred")
-    system.stop()
-    done = subprocess.run([pflogsumm, "--syslog-name=postrider", system.log_file], text=True, capture_output=True,
-                          check=True)
-    totals = dict(reversed(pair) for pair in re.findall(r"^ +(\d+) +(\w+)", done.stdout.split("Per-")[0], re.M))
-    wanted = {"received": 5, "delivered": 5, "forwarded": 1, "deferred": 1, "bounced": 1, "rejected": 1, "senders": 2,
-              "recipients": 2}
-    assert {word: int(totals[word]) for word in wanted} == wanted, done.stdout
-    assert re.search(r"unknown user", done.stdout.split("message bounce detail")[1]), done.stdout
-    assert "nobody-here@localhost" in done.stdout.split("message reject detail")[1], done.stdout
 
 
 def test_a_rotated_file_is_opened_anew(sandbox):
