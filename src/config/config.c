@@ -280,6 +280,7 @@ static const char *name_from_postfix(struct slice name)
 		{ "inet_interfaces", "listen in [smtpd]" },
 		{ "mail_spool_directory", "mail_dir in [local]" },
 		{ "mailbox_command", "mailbox_command in [local]" },
+		{ "mailbox_transport", "mailbox_transport in [local]" },
 		{ "maximal_backoff_time", "retry_max in [queue]" },
 		{ "maximal_queue_lifetime", "lifetime in [queue]" },
 		{ "message_size_limit", "max_size in [message]" },

@@ -61,6 +61,11 @@ static void names_each_mistake(void **state)
 			"main.host_name is set twice; line 2 was the first" },
 		{ "mydestination = a.example\n", 1,
 			"Postfix's mydestination is local_domains in [main] here" },
+		{ "mailbox_transport = lmtp:unix:private/lmtp\n", 1,
+			"Postfix's mailbox_transport is mailbox_transport in [local] here" },
+		{ "[local]\nmailbox_transport = lmtp:unix:private/lmtp\n", 2,
+			"local.mailbox_transport must be lmtp:unix:/PATH or lmtp:inet:HOST:PORT such as "
+			"lmtp:unix:/run/dovecot/lmtp, not \"lmtp:unix:private/lmtp\"" },
 		{ "[queue]\nlifetime = 99999d\n", 2, "must be from 60 to 31536000 seconds, not 99999d" },
 		{ "nonsense\n", 1, "expected [section] or name = value" },
 		{ "[main]\nnode = 256\n", 2, "must be from 0 to 255, not 256" },
