@@ -38,12 +38,13 @@ install: all
 fuzz: test-packages
 	tools/run-tests --build $(BUILD) --only fuzz --fuzz-seconds 60
 
-# Every place that changes files × every fault × three phases: build/crash-table.md, docs/CRASH-TABLE.md.
+# Every place that changes files × every fault × three phases: build/crash-table.md, docs/CRASH-TABLE.md. Goes on with a run
+# of the same programs that was interrupted.
 crash: all test-packages
 	@test -e $(BUILD)/asan/build.ninja || meson setup $(BUILD)/asan -Dbuildtype=debug -Doptimization=1 \
 	  -Db_sanitize=address,undefined
 	ninja -C $(BUILD)/asan tests/crash/crash_spool
-	tests/crash/matrix.py --build $(BUILD) --write
+	tests/crash/matrix.py --build $(BUILD) --write --resume
 
 bench: all
 	@tools/install-packages bench

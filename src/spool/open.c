@@ -194,7 +194,10 @@ static int survey(struct spool *sp)
 	if (result < 0)
 		return result;
 	replay_survey(r);
-	return replay_settle(r);
+	result = replay_settle(r);
+	/* A segment may have its name from a process that was killed before the sync, or whose sync failed.
+	 */
+	return result < 0 ? result : file_sync_dir(sp->log_fd);
 }
 
 /* ---- together ---- */

@@ -66,7 +66,9 @@ class Promise:
     how: str           # for the reader of a failure: which way it came in, and its queue id where that is known
 
 
-REMOTE = "remote"
+# Places that are no mailbox. To the next host and to a command mail is handed over; whether their answer was on disk
+# before a crash nobody can look up there.
+REMOTE, COMMAND, MAILDIR = "remote", "command", "maildir"
 
 
 @dataclass
@@ -74,7 +76,7 @@ class Ledger:
     """Filled by several threads."""
     promised: dict = field(default_factory=dict)
     refused: dict = field(default_factory=dict)  # reason to number of times
-    relayed: dict = field(default_factory=dict)  # id to the times at which the next host took it
+    handed: dict = field(default_factory=dict)   # (id, REMOTE or COMMAND) to the times at which it was taken there
     kills: list = field(default_factory=list)
     problems: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -87,12 +89,17 @@ class Ledger:
         with self.lock:
             self.refused[why] = self.refused.get(why, 0) + 1
 
-    def relay(self, text, when):
+    def handed_over(self, text, when, place=REMOTE):
         ident, wrong = examine(text)
         with self.lock:
             if wrong:
-                self.problems.append(f"relayed mail {ident}: {wrong}:\n{text[:1000]}")
-            self.relayed.setdefault(ident, []).append(when)
+                self.problems.append(f"{place}: mail {ident}: {wrong}:\n{text[:1000]}")
+            self.handed.setdefault((ident, place), []).append(when)
+
+    def clear(self):
+        with self.lock:
+            for books in (self.promised, self.refused, self.handed, self.kills, self.problems):
+                books.clear()
 
     def problem(self, text):
         with self.lock:
@@ -109,35 +116,40 @@ class Ledger:
             return
         begin = 0
         for first, mail in mails:
-            ident, wrong = examine(mail)
-            if wrong:
-                self.problem(f"mailbox of {user}: mail {ident}: {wrong}:\n{mail[:2000]}")
-            header = mail.partition("\n\n")[0]
-            copies.setdefault((ident, user), []).append(f"at byte {begin} or later: {first}\n{header}")
+            self.count_mail(user, mail, f"at byte {begin} or later: {first}", copies)
             begin += len(first) + len(mail) + 2
+
+    def count_mail(self, place, mail, where, copies):
+        ident, wrong = examine(mail)
+        if wrong:
+            self.problem(f"mailbox of {place}: mail {ident}: {wrong}:\n{mail[:2000]}")
+        header = mail.partition("\n\n")[0]
+        copies.setdefault((ident, place), []).append(f"{where}\n{header}")
 
     def lost(self, copies):
         return [f"{ident} for {place} was promised ({promise.how}) and is not there"
                 for ident, promise in self.promised.items() for place in promise.places
-                if not (self.relayed.get(ident) if place == REMOTE else copies.get((ident, place)))]
+                if not (self.handed.get((ident, place)) or copies.get((ident, place)))]
 
-    def unexplained_relays(self):
-        """Relayed twice without a kill within the time in which the first result may not yet have been on disk."""
-        return [f"{ident} was relayed at {first:.3f} and {second:.3f}, and no kill came soon after the first"
-                for ident, times in self.relayed.items() for first, second in zip(times, times[1:])
+    def unexplained(self):
+        """Handed over twice without a kill within the time in which the first result may not yet have been on disk."""
+        return [f"{ident} was given to {place} at {first:.3f} and {second:.3f}, and no kill came soon after the first"
+                for (ident, place), times in self.handed.items() for first, second in zip(times, times[1:])
                 if not any(first - BUSY_S < kill < min(first + FLUSH_S + BUSY_S, second) for kill in self.kills)]
 
-    def account(self, mailboxes):
-        """mailboxes: user to text. A report for people, and what is wrong."""
+    def account(self, mailboxes, maildir=()):
+        """mailboxes: user to text; maildir: a text for each mail. A report for people, and what is wrong."""
         copies = {}
         for user, text in mailboxes.items():
             self.count_mailbox(user, text, copies)
+        for text in maildir:
+            self.count_mail(MAILDIR, text, "a file", copies)
         twice = [f"{ident} is {len(headers)} times in the mailbox of {user}:\n" + "\n--\n".join(headers)
                  for (ident, user), headers in copies.items() if len(headers) > 1]
-        n_relayed_twice = sum(len(times) - 1 for times in self.relayed.values())
+        n_handed_twice = sum(len(times) - 1 for times in self.handed.values())
         n_places = sum(len(promise.places) for promise in self.promised.values())
-        wrong = self.problems + self.lost(copies) + twice + self.unexplained_relays()
+        wrong = self.problems + self.lost(copies) + twice + self.unexplained()
         report = (f"{len(self.kills)} kills; {len(self.promised)} mails acknowledged, for {n_places} places; "
-                  f"{len(twice)} twice in a mailbox, {n_relayed_twice} relayed twice; "
+                  f"{len(twice)} twice in a mailbox, {n_handed_twice} relayed twice; "
                   f"refused: {self.refused or 'none'}")
         return report, wrong

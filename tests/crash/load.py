@@ -62,7 +62,7 @@ class NextHost:
             allow_reuse_address = daemon_threads = True
             request_queue_size = 128
 
-        self.is_moody = True
+        self.is_moody, self.is_closed = True, False
         with system.network():
             self.server = Server(("127.0.0.1", 0), Session)
             self.port = self.server.server_address[1]
@@ -78,7 +78,7 @@ class NextHost:
             verb = line[:4].upper()
             if verb == b"EHLO":
                 say("250-next.example\r\n250-PIPELINING\r\n250 SIZE 100000000")
-            elif verb == b"RCPT" and self.is_moody and rng.random() < 0.15:
+            elif verb == b"RCPT" and (self.is_closed or self.is_moody and rng.random() < 0.15):
                 say("451 4.2.1 not in the mood")
             elif verb == b"DATA" and not recipients:
                 say("503 5.5.1 nobody to send it to")
@@ -106,7 +106,7 @@ class NextHost:
         if mood < 0.2:
             say("451 4.3.0 not now")
             return True
-        ledger.relay(b"".join(lines).decode().replace("\r\n", "\n"), time.monotonic())
+        ledger.handed_over(b"".join(lines).decode().replace("\r\n", "\n"), time.monotonic())
         say("250 2.0.0 taken")
         return True
 

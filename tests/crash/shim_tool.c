@@ -2,8 +2,8 @@
 /*
  * shim_tool.c - a crash test's hand on the block that the preloaded shim of a mail system shares
  *
- *   shim_tool FILE new ROOT BOOT                a fresh block: only files below ROOT count; BOOT says which
- * boot it is shim_tool FILE phase N                      what is passed from here on counts for phase N
+ *   shim_tool FILE new ROOT BOOT                a fresh block, for files below ROOT; BOOT has the boot id
+ *   shim_tool FILE phase N                      what is passed from here on counts for phase N
  *   shim_tool FILE arm KEY AT N ACT ERROR SEED  the AT-th call at that site, and the N - 1 behind it
  *   shim_tool FILE off                          no fault any more
  *   shim_tool FILE sites                        key, who, call, file, hits of each phase; a line for each

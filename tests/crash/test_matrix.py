@@ -8,6 +8,7 @@ from daemon_driver import run_daemon
 from matrix import Matrix, differences, run_spool
 from support.system import build_dir
 
+JOBS = 4  # they mostly wait
 SEED = int(os.environ.get("POSTRIDER_CRASH_SEED", "5").partition(".")[0])
 
 
@@ -25,7 +26,7 @@ def test_every_place_of_the_spool():
     if not Path(builds() / "asan/tests/crash/crash_spool").exists():
         pytest.skip("functions are named by the debug information of build/asan, which is not there")
     matrix = Matrix()
-    run_spool(matrix, builds(), True, SEED, 2)
+    run_spool(matrix, builds(), True, SEED, JOBS)
     judge(matrix, "spool")
     assert len(matrix.sites) > 15
     assert not matrix.never_struck()
@@ -33,9 +34,9 @@ def test_every_place_of_the_spool():
 
 def test_every_place_of_a_mail_system():
     matrix = Matrix()
-    run_daemon(matrix, True, SEED, 2)
+    run_daemon(matrix, True, SEED, JOBS)
     judge(matrix, "daemon")
     roles = {site.who for site in matrix.sites}
-    assert {"queue", "local: worker", "postrider-drop", "newaliases"} <= roles
+    assert {"queue", "local: worker", "local: errand", "postrider-drop", "newaliases"} <= roles
     # A life may take another course than the recorded one; most do not.
     assert len(matrix.never_struck()) < len(matrix.sites) / 4, matrix.never_struck()

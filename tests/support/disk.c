@@ -131,16 +131,14 @@ static void change_dir(struct disk *d, const struct shim_event *e)
 	const struct name *n = e->call == SHIM_CREATE ? NULL : name_of(d, e->dir, e->name);
 	uint64_t inode = n ? n->inode : e->file;
 
-	if (e->call != SHIM_CREATE && !n)
-		return; /* a name that this power cut had already taken */
+	if (!n && e->call != SHIM_CREATE && e->call != SHIM_LINK)
+		return; /* a name that this power cut had already taken; a second one may be all there is */
 	if (e->call == SHIM_RENAME || e->call == SHIM_UNLINK)
 		remove_name(d, e->dir, e->name);
 	if (e->call == SHIM_RENAME || e->call == SHIM_LINK)
 		add_name(d, e->to_dir, e->to, inode);
-	if (e->call == SHIM_CREATE) {
+	if (e->call == SHIM_CREATE)
 		add_name(d, e->dir, e->name, inode);
-		file_of(d, inode)->mode = (mode_t)e->offset;
-	}
 }
 
 /* ---- what was there before ---- */
@@ -212,8 +210,9 @@ static bool event_is_covered(const struct shim *s, size_t i, size_t n)
 
 	if (!is_of_dir(e))
 		return is_covered(s, i, n, e->file);
-	return is_covered(s, i, n, e->dir) &&
-		((e->call != SHIM_RENAME && e->call != SHIM_LINK) || is_covered(s, i, n, e->to_dir));
+	if (e->call == SHIM_LINK)
+		return is_covered(s, i, n, e->to_dir);
+	return is_covered(s, i, n, e->dir) && (e->call != SHIM_RENAME || is_covered(s, i, n, e->to_dir));
 }
 
 static unsigned dice(struct disk *d)
@@ -249,6 +248,8 @@ void disk_cut(struct disk *d, const struct shim *s, size_t n_events, enum disk_c
 		bool covered = e->is_complete && event_is_covered(s, i, n_events);
 		if (!e->is_complete)
 			continue;
+		if (e->call == SHIM_CREATE) /* the first name may be lost, and a second one not */
+			file_of(d, e->file)->mode = (mode_t)e->offset;
 		if (e->call == SHIM_WRITE && covered)
 			write_at(d, e->file, e->offset, s->bytes + e->bytes_at, e->n_bytes);
 		else if (e->call == SHIM_WRITE)

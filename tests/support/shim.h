@@ -56,7 +56,7 @@ struct shim_fault {
 
 #define SHIM_NAME 96
 #define SHIM_PHASES 3
-#define SHIM_FRAMES 10
+#define SHIM_FRAMES 11
 #define SHIM_SITES 1024
 #define SHIM_EVENTS (1u << 17)
 #define SHIM_BYTES ((size_t)3 << 29) /* address space; what is not touched takes no memory */
