@@ -4,9 +4,9 @@
 #include "mail/address.h"
 #include "mailx/commands.h"
 #include "mailx/compose.h"
-#include "mailx/mime_in.h"
 #include "mailx/options.h"
 #include "mailx/rcfile.h"
+#include "mailx/reply.h"
 #include "mailx/send.h"
 #include "mailx/session.h"
 #include <fcntl.h>
@@ -120,7 +120,7 @@ static void record_by_name(struct mailx *mx, const struct draft *d)
 	if (d->recipients[DRAFT_TO].n == 0)
 		return;
 	bare = draft_bare_address(d->recipients[DRAFT_TO].at[0], &name);
-	mime_safe_name(slice_first(bare, slice_find(bare, '@')), &file);
+	reply_file_name(bare, &file);
 	if (file.len && buf_cstr(&file))
 		vars_set(&mx->vars, "record", buf_cstr(&file));
 }

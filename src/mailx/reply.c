@@ -141,17 +141,24 @@ bool reply_draft(struct mailx *mx, size_t index, bool to_all, struct draft *d)
 	return true;
 }
 
+void reply_file_name(struct slice address, struct buf *out)
+{
+	auto_buf struct buf safe = BUF_INIT(PATH_MAX);
+
+	mime_safe_name(slice_first(address, slice_find(address, '@')), &safe);
+	for (size_t i = 0; i < safe.len; i++)
+		buf_append_byte(out, strchr(i ? "*?[" : "*?[~%#&+", safe.at[i]) ? '_' : safe.at[i]);
+}
+
 void reply_author_name(struct mailx *mx, size_t index, struct buf *out)
 {
 	auto_buf struct buf head = BUF_INIT(MAILX_TEXT_MAX), address = BUF_INIT(MAILX_VALUE_MAX),
 			    name = BUF_INIT(MAILX_VALUE_MAX);
 	struct message_parts parts;
-	struct slice local;
 
 	if (show_problem(mx, index, folder_read_head(&mx->folder, index, &head)) < 0)
 		return;
 	parts = message_split(buf_slice(&head), head.len);
 	head_author(parts.from_line, parts.header, &address, &name);
-	local = slice_first(buf_slice(&address), slice_find(buf_slice(&address), '@'));
-	mime_safe_name(local, out);
+	reply_file_name(buf_slice(&address), out);
 }

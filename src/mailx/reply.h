@@ -13,5 +13,8 @@
 MUST_USE bool reply_draft(struct mailx *mx, size_t index, bool to_all, struct draft *d);
 /* "Re: " once; "Fwd: " in the same way. */
 void reply_subject(const char *prefix, const char *subject, struct buf *out);
-/* The author's login name, for files named after it; safe as a file name, empty when there is none. */
+/* A file name after the local part of an address: safe, and without the signs that mailx_file_name() gives a
+ * meaning; empty when nothing is left. */
+void reply_file_name(struct slice address, struct buf *out);
+/* That of the author of a message. */
 void reply_author_name(struct mailx *mx, size_t index, struct buf *out);

@@ -76,12 +76,39 @@ static void prefixes_subjects(void **state)
 	}
 }
 
+static void names_files_after_addresses(void **state)
+{
+	static const struct {
+		const char *address, *name;
+	} rows[] = {
+		{ "bob@example.org", "bob" },
+		{ "bob+list@example.org", "bob+list" },
+		{ "bob", "bob" },
+		{ "../../x@example.org", "x" },
+		{ "%root@example.org", "_root" },
+		{ "&@example.org", "_" },
+		{ "#@example.org", "_" },
+		{ "+x@example.org", "_x" },
+		{ "~root@example.org", "_root" },
+		{ "*@example.org", "_" },
+		{ "a?[b]*@example.org", "a__b]_" },
+		{ "@example.org", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_buf struct buf name = BUF_INIT(1000);
+		reply_file_name(slice_of(rows[i].address), &name);
+		assert_slice_equal(buf_slice(&name), slice_of(rows[i].name));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(nobody_to_answer),
 		cmocka_unit_test(prefixes_subjects),
+		cmocka_unit_test(names_files_after_addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
