@@ -19,7 +19,7 @@ static bool append_and_tell(struct mailx *mx, const char *path, enum append_kind
 	int r = append_to_file(path, kind, text, &is_new);
 
 	if (r == 0) {
-		(void)printf("\"%s\" %s %u/%zu\n", path, is_new ? "[New file]" : "[Appended]",
+		mailx_tell(mx, "\"%s\" %s %u/%zu", path, is_new ? "[New file]" : "[Appended]",
 			mbox_count_lines(text), text.len);
 		return true;
 	}

@@ -40,7 +40,7 @@ static int create_free_name(struct buf *name)
 
 static bool write_attachment(struct writing *w, const struct mime_part *part)
 {
-	auto_buf struct buf name = BUF_INIT(PATH_MAX), clean = BUF_INIT(PATH_MAX * 4);
+	auto_buf struct buf name = BUF_INIT(PATH_MAX);
 	auto_close int fd = -1;
 	int r;
 
@@ -49,14 +49,13 @@ static bool write_attachment(struct writing *w, const struct mime_part *part)
 		buf_append_str(&name, "attachment");
 	fd = create_free_name(&name);
 	r = fd < 0 ? fd : file_write_all(fd, part->content);
-	screen_clean(&w->mx->screen, buf_slice(&name), SCREEN_ONE_LINE, &clean);
 	if (r < 0) {
 		if (fd >= 0)
 			(void)file_unlink(AT_FDCWD, buf_cstr(&name)); /* ours, and torn */
-		mailx_error(w->mx, "cannot write \"%.*s\": %s", SLICE_ARG(buf_slice(&clean)), strerror(-r));
+		mailx_error(w->mx, "cannot write \"%.*s\": %s", SLICE_ARG(buf_slice(&name)), strerror(-r));
 		return false;
 	}
-	(void)printf("\"%.*s\" [New file] %zu\n", SLICE_ARG(buf_slice(&clean)), part->content.len);
+	mailx_tell(w->mx, "\"%.*s\" [New file] %zu", SLICE_ARG(buf_slice(&name)), part->content.len);
 	return true;
 }
 
@@ -119,7 +118,7 @@ enum command_result cmd_write(struct mailx *mx, struct command_args *args)
 		is_good = write_message(&w, args->list.at[i]);
 	r = is_good ? append_to_file(buf_cstr(&path), APPEND_TEXT, buf_slice(&w.text), &is_new) : -ECANCELED;
 	if (r == 0) {
-		(void)printf("\"%s\" %s %u/%zu\n", buf_cstr(&path), is_new ? "[New file]" : "[Appended]",
+		mailx_tell(mx, "\"%s\" %s %u/%zu", buf_cstr(&path), is_new ? "[New file]" : "[Appended]",
 			mbox_count_lines(buf_slice(&w.text)), w.text.len);
 		for (size_t i = 0; i < args->list.n; i++)
 			mx->folder.messages.at[args->list.at[i]].flags |= MESSAGE_SAVED;

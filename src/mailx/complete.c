@@ -57,10 +57,13 @@ static void put_escaped(struct slice name, struct buf *out)
 	}
 }
 
+/* Choices are shown as they are. */
 static bool is_printable(const char *name)
 {
-	for (; *name; name++)
-		if ((unsigned char)*name < 0x20 || *name == 0x7f)
+	struct slice rest = slice_of(name), character;
+
+	while (rest.len)
+		if (screen_next_is_harmful(&rest, &character))
 			return false;
 	return true;
 }

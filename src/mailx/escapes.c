@@ -91,9 +91,9 @@ static enum escape_result escape_subject(struct mailx *mx, struct compose *c, st
 }
 
 /* Tells how much a file gave or took. */
-static void tell_size(const char *name, struct slice text, const char *note)
+static void tell_size(struct mailx *mx, const char *name, struct slice text, const char *note)
 {
-	(void)printf("\"%s\" %s%u/%zu\n", name, note, mbox_count_lines(text), text.len);
+	mailx_tell(mx, "\"%s\" %s%u/%zu", name, note, mbox_count_lines(text), text.len);
 }
 
 static void insert_file(struct mailx *mx, struct compose *c, const char *written)
@@ -111,7 +111,7 @@ static void insert_file(struct mailx *mx, struct compose *c, const char *written
 	buf_append(&c->draft->text, buf_slice(&text));
 	if (text.len && text.at[text.len - 1] != '\n')
 		buf_append_byte(&c->draft->text, '\n');
-	tell_size(buf_cstr(&path), buf_slice(&text), "");
+	tell_size(mx, buf_cstr(&path), buf_slice(&text), "");
 }
 
 static void insert_output(struct mailx *mx, struct compose *c, const char *command)
@@ -124,7 +124,7 @@ static void insert_output(struct mailx *mx, struct compose *c, const char *comma
 		return;
 	}
 	buf_append(&c->draft->text, buf_slice(&text));
-	tell_size(command, buf_slice(&text), "");
+	tell_size(mx, command, buf_slice(&text), "");
 }
 
 static enum escape_result escape_read(struct mailx *mx, struct compose *c, struct slice rest)
@@ -168,8 +168,8 @@ static enum escape_result escape_write(struct mailx *mx, struct compose *c, stru
 	if (r != 0)
 		mailx_error(mx, "cannot write \"%s\": %s", buf_cstr(&path), strerror(r < 0 ? -r : EAGAIN));
 	else
-		tell_size(
-			buf_cstr(&path), buf_slice(&c->draft->text), is_new ? "[New file] " : "[Appended] ");
+		tell_size(mx, buf_cstr(&path), buf_slice(&c->draft->text),
+			is_new ? "[New file] " : "[Appended] ");
 	return ESCAPE_GO_ON;
 }
 
@@ -184,7 +184,7 @@ static enum escape_result escape_filter(struct mailx *mx, struct compose *c, str
 		mailx_error(mx, "\"%s\" failed or gave nothing; the text is as it was", command);
 		return ESCAPE_GO_ON;
 	}
-	tell_size(command, buf_slice(&text), "");
+	tell_size(mx, command, buf_slice(&text), "");
 	buf_free(&c->draft->text);
 	c->draft->text = buf_take(&text);
 	return ESCAPE_GO_ON;

@@ -96,9 +96,9 @@ static void tell_outcome(struct mailx *mx, const struct rewrite_outcome *outcome
 	if (n_mbox)
 		(void)printf("Saved %zu message%s in mbox\n", n_mbox, n_mbox == 1 ? "" : "s");
 	if (mx->folder.is_system && n_kept)
-		(void)printf("Held %zu message%s in %s\n", n_kept, n_kept == 1 ? "" : "s", mx->folder.name);
+		mailx_tell(mx, "Held %zu message%s in %s", n_kept, n_kept == 1 ? "" : "s", mx->folder.name);
 	if (!mx->folder.is_system && was_written)
-		(void)printf("\"%s\" %s\n", mx->folder.name, outcome->was_removed ? "removed" : "complete");
+		mailx_tell(mx, "\"%s\" %s", mx->folder.name, outcome->was_removed ? "removed" : "complete");
 }
 
 static bool has_deletions(const struct mailx *mx)

@@ -11,9 +11,17 @@
 #include <glob.h>
 #include <pwd.h>
 
+static void put_line(struct mailx *mx, struct slice text, FILE *to)
+{
+	auto_buf struct buf clean = BUF_INIT(MAILX_VALUE_MAX * 4);
+
+	screen_clean(&mx->screen, text, SCREEN_MANY_LINES, &clean);
+	(void)fprintf(to, "%.*s\n", SLICE_ARG(buf_slice(&clean)));
+}
+
 void mailx_error(struct mailx *mx, const char *fmt, ...)
 {
-	auto_buf struct buf text = BUF_INIT(MAILX_VALUE_MAX), clean = BUF_INIT(MAILX_VALUE_MAX * 4);
+	auto_buf struct buf text = BUF_INIT(MAILX_VALUE_MAX);
 	va_list args;
 
 	(void)fflush(stdout); /* both may be the same terminal or file: the order must be kept */
@@ -24,8 +32,18 @@ void mailx_error(struct mailx *mx, const char *fmt, ...)
 	va_start(args, fmt);
 	buf_vprintf(&text, fmt, args);
 	va_end(args);
-	screen_clean(&mx->screen, buf_slice(&text), SCREEN_MANY_LINES, &clean);
-	(void)fprintf(stderr, "%.*s\n", SLICE_ARG(buf_slice(&clean)));
+	put_line(mx, buf_slice(&text), stderr);
+}
+
+void mailx_tell(struct mailx *mx, const char *fmt, ...)
+{
+	auto_buf struct buf text = BUF_INIT(MAILX_VALUE_MAX);
+	va_list args;
+
+	va_start(args, fmt);
+	buf_vprintf(&text, fmt, args);
+	va_end(args);
+	put_line(mx, buf_slice(&text), stdout);
 }
 
 static const char *sandbox_user(void)

@@ -64,6 +64,8 @@ struct mailx {
 
 /* A problem that the user must know, on standard error: "mail: …", or "FILE:LINE: …" while a file is read. */
 void mailx_error(struct mailx *mx, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What was done, as a line on standard output; names in it are made harmless. */
+void mailx_tell(struct mailx *mx, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* User, home, places, origin, variables from the environment; start-up files come later. False: no user. */
 MUST_USE bool mailx_init(struct mailx *mx);
 void mailx_deinit(struct mailx *mx);

@@ -308,7 +308,9 @@ void mime_safe_name(struct slice file_name, struct buf *out)
 	while (base.len && (base.at[0] == '.' || base.at[0] == '|' || base.at[0] == '-' || base.at[0] == ' '))
 		base = slice_from(base, 1);
 	base = slice_first(base, NAME_MAX - 16);
-	for (size_t i = 0; i < base.len; i++)
-		buf_append_byte(
-			out, (unsigned char)base.at[i] < 0x20 || base.at[i] == 0x7f ? '_' : base.at[i]);
+	while (base.len) {
+		struct slice character;
+		bool is_harmful = screen_next_is_harmful(&base, &character);
+		buf_append(out, is_harmful ? SLICE("_") : character);
+	}
 }

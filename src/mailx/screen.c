@@ -85,6 +85,19 @@ static bool code_is_harmful(uint32_t code)
 		(code >= 0xe0000 && code <= 0xe0fff) || code_width(code) < 0;
 }
 
+bool screen_next_is_harmful(struct slice *s, struct slice *character_out)
+{
+	uint32_t code;
+
+	*character_out = *s;
+	(void)utf8_next(s, &code); /* there is one */
+	character_out->len -= s->len;
+	if (character_out->len > 1)
+		return code_is_harmful(code);
+	code = (unsigned char)character_out->at[0]; /* of ISO 8859 where it is no UTF-8 */
+	return code < 0x20 || (code >= 0x7f && code <= 0x9f);
+}
+
 void screen_measure(struct screen *s)
 {
 	struct winsize size;

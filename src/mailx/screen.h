@@ -42,3 +42,6 @@ struct slice screen_cut(const struct screen *s, struct slice clean, unsigned cel
  */
 bool utf8_next(struct slice *s, uint32_t *code_out);
 bool screen_is_utf8(struct slice s);
+/* Takes one character (or byte that is none) off *s, which is not empty: true when a terminal would obey it
+ * or text around it would move. For names that strangers chose, which are shown elsewhere too. */
+bool screen_next_is_harmful(struct slice *s, struct slice *character_out);

@@ -210,7 +210,7 @@ static void put_count(struct buf *out, size_t n, const char *what)
 		buf_printf(out, " %zu %s", n, what);
 }
 
-void summary_folder(const struct mailx *mx, struct buf *out)
+void summary_folder(struct mailx *mx, struct buf *out)
 {
 	size_t n_new = 0, n_unread = 0, n_deleted = 0, n_saved = 0, n = mx->folder.messages.n;
 
@@ -222,7 +222,9 @@ void summary_folder(const struct mailx *mx, struct buf *out)
 		n_deleted += (flags & MESSAGE_DELETED) != 0;
 		n_saved += (flags & MESSAGE_SAVED) != 0;
 	}
-	buf_printf(out, "\"%s\": %zu message%s", mx->folder.name, n, n == 1 ? "" : "s");
+	buf_append_byte(out, '"');
+	screen_clean(&mx->screen, slice_of(mx->folder.name), SCREEN_ONE_LINE, out);
+	buf_printf(out, "\": %zu message%s", n, n == 1 ? "" : "s");
 	put_count(out, n_new, "new");
 	put_count(out, n_unread > n_new ? n_unread : 0,
 		"unread"); /* new ones count too, as in BSD's and Heirloom's */

@@ -12,6 +12,6 @@
 
 void summary_row(struct mailx *mx, size_t index, struct buf *out);
 /* "path": 3 messages 1 new 2 unread */
-void summary_folder(const struct mailx *mx, struct buf *out);
+void summary_folder(struct mailx *mx, struct buf *out);
 /* Rows of one page. */
 size_t summary_page_size(struct mailx *mx);

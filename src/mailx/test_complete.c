@@ -56,6 +56,9 @@ static void offers_what_fits(void **state)
 	fixture_write("a b", SLICE(""));
 	fixture_write(".hidden", SLICE(""));
 	fixture_write("line\nfeed", SLICE(""));
+	fixture_write("c1\xc2\x9b", SLICE("")); /* what a terminal would obey is not offered */
+	fixture_write("c1\x9b", SLICE(""));
+	fixture_write("turned\xe2\x80\xae", SLICE(""));
 	vars_set(&f.mx.vars, "folder", "sub");
 	vars_set(&f.mx.vars, "mine", "");
 	aliases_add(&f.mx.aliases, "friends", "friend@example.org");

@@ -50,6 +50,9 @@ static void makes_names_safe(void **state)
 		{ "a/", "" },
 		{ "-rf", "rf" },
 		{ "a\nb\x1b", "a_b_" },
+		{ "a\xc2\x9b\x9b"
+		  "b\xe2\x80\xae",
+			"a__b_" },
 		{ " x", "x" },
 		{ "gr\xc3\xbcn", "gr\xc3\xbcn" },
 		{ "a/.b/..c", "c" },

@@ -152,6 +152,26 @@ def test_save_by_author(mail):
     assert not (mail.directory / "x").exists()
 
 
+@pytest.mark.parametrize("author", ['%user2', "*", "~", "&", "#"])
+def test_save_by_an_author_who_looks_like_another_file(mail, author):
+    (mail.home / "only-file").write_text("mine\n")
+    other = mail.mailbox.with_name("user2")
+    other.write_text(box(9))
+    mail.mailbox.write_text(message(1, sender=f"{author}@example.org"))
+    done = session(mail, "S 1", "x")
+    name = author.replace(author[0], "_", 1)
+    assert done.out.endswith(f'"{name}" [New file] 9/{len(message(1, sender=f"{author}@example.org")) + 10}\n'), done.out
+    assert subjects(mail.home / name) == [1]
+    assert (mail.home / "only-file").read_text() == "mine\n" and other.read_text() == box(9)
+
+
+def test_save_by_an_author_with_control_characters(mail):
+    mail.mailbox.write_text(message(1, sender='"a\x1b[31m\x9b\u202eb"@example.org'))
+    done = session(mail, "S 1", "x")
+    assert '""a__31m__b"" [New file]' in done.out
+    assert subjects(mail.home / '"a__31m__b"') == [1]
+
+
 def test_file_folders_keep_what_was_read(mail):
     file = mail.home / "folder"
     file.write_text(box(1, 2, 3))
@@ -160,6 +180,13 @@ def test_file_folders_keep_what_was_read(mail):
     assert done.out.endswith('"folder" complete\n')
     assert subjects(file) == [1, 3] and file.stat().st_mode & 0o777 == 0o640
     assert not (mail.home / "mbox").exists()
+
+
+def test_names_of_folders_are_shown_without_control_characters(mail):
+    (mail.home / "a\x1b[31m").write_text(box(1, 2))
+    done = session(mail, "c 1 'b\x1b[31m'", "d 2", "q", words=["-f", "a\x1b[31m"])
+    assert '"b?[31m" [New file]' in done.out and '"a?[31m" complete' in done.out
+    assert '"a?[31m": 2 messages' in done.out and "\x1b" not in done.out + done.err
 
 
 def test_symbolic_links_stay(mail):
