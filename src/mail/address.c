@@ -227,3 +227,12 @@ enum address_status address_parse(struct slice text, unsigned flags, struct addr
 	}
 	return mailbox_parse(&text, '\0', flags, out);
 }
+
+bool address_is_reverse_path(struct slice text)
+{
+	struct address a;
+
+	return text.len == 0 ||
+		(text.len <= LIMIT_PATH &&
+			address_parse(text, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) == ADDRESS_OK);
+}

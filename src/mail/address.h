@@ -50,6 +50,8 @@ const char *address_status_text(enum address_status status);
 MUST_USE enum address_status path_parse(struct slice *in, unsigned flags, struct address *out);
 /* All of text is local@domain, or local with ADDRESS_UNQUALIFIED; no brackets. */
 MUST_USE enum address_status address_parse(struct slice text, unsigned flags, struct address *out);
+/* Empty, or an address of at most LIMIT_PATH octets: a bounce must have somewhere to go. */
+MUST_USE bool address_is_reverse_path(struct slice text);
 /* A host or domain name, or an address literal. */
 MUST_USE enum address_status address_domain_check(struct slice domain, unsigned flags);
 

@@ -236,6 +236,29 @@ static void splits_extensions(void **state)
 	}
 }
 
+static void knows_reverse_paths(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_one;
+	} rows[] = {
+		{ "", true },
+		{ "user", true },
+		{ "user@example.org", true },
+		{ "us\xc3\xa9r@example.org", true },
+		{ "<user@example.org>", false },
+		{ "two words", false },
+		{ "a@b@c", false },
+		{ "line\n@example.org", false },
+	};
+	static char long_one[LIMIT_FRAME];
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(address_is_reverse_path(slice_of(rows[i].text)), rows[i].is_one);
+	memset(long_one, 'a', sizeof(long_one));
+	assert_false(address_is_reverse_path((struct slice){ long_one, sizeof(long_one) }));
+}
+
 static void names_every_status(void **state)
 {
 	(void)state;
@@ -252,6 +275,7 @@ int main(void)
 		cmocka_unit_test(makes_canonical_forms),
 		cmocka_unit_test(unquotes_and_quotes),
 		cmocka_unit_test(splits_extensions),
+		cmocka_unit_test(knows_reverse_paths),
 		cmocka_unit_test(names_every_status),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,15 +170,22 @@ static const char *why_not(const struct client_state *c)
 		: "too many questions and messages in a minute (queue.max_per_uid)";
 }
 
-/* As sendmail makes it of what was given; empty: it is too long, or none. */
+/* What goes on to other roles must fit into their messages, too. NULL: it does. */
+static const char *malformed(const struct msg_EXPLAIN_ASK *a)
+{
+	if (a->address.len > LIMIT_PATH)
+		return "the address is too long";
+	return address_is_reverse_path(a->reverse_path) ? NULL : "the sender is no address";
+}
+
+/* As sendmail makes it of what was given; or that, when it is none. */
 static char *canonical(struct slice text)
 {
-	auto_buf struct buf full = BUF_INIT(LIMIT_PATH);
+	auto_buf struct buf full = BUF_INIT(2 * LIMIT_PATH);
 	struct address a;
 
-	if (text.len > LIMIT_PATH ||
-		address_parse(text, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) != ADDRESS_OK)
-		return slice_dup(slice_first(text, LIMIT_PATH));
+	if (address_parse(text, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) != ADDRESS_OK)
+		return slice_dup(text);
 	address_canonical(&a, slice_of(queue.rp->config->main_origin), &full);
 	return slice_dup(buf_slice(&full));
 }
@@ -188,8 +195,7 @@ static struct message *dry_message(const struct msg_EXPLAIN_ASK *a)
 	const struct spool_envelope env = {
 		.id = queue_new_id(), .reverse_path = a->reverse_path, .client_address = SLICE_EMPTY
 	};
-	const struct spool_recipient rcpt = { .forward_path = slice_first(a->address, LIMIT_PATH),
-		.original = slice_first(a->address, LIMIT_PATH) };
+	const struct spool_recipient rcpt = { .forward_path = a->address, .original = a->address };
 	struct message *m = message_new(&env, &rcpt, 1);
 
 	if (m)
@@ -209,6 +215,11 @@ void explain_ask(struct channel *ch, const union msg_any *any, int *fd)
 	(void)fd;
 	if (!client_speaks(ch))
 		return;
+	why = malformed(a);
+	if (why) {
+		client_reply(ch, a->request, EX_DATAERR, why);
+		return;
+	}
 	why = why_not(c);
 	if (why) {
 		client_reply(ch, a->request, EX_TEMPFAIL, why);

@@ -272,16 +272,6 @@ static void identify_smtpd(struct intake *in, const struct msg_MAIL_BEGIN *b)
 		refuse(in, 451, "4.3.0", "Queue id out of its lease");
 }
 
-/* Empty, or an address: a bounce must have somewhere to go. */
-static bool is_reverse_path(struct slice text)
-{
-	struct address a;
-
-	return text.len == 0 ||
-		(text.len <= LIMIT_PATH &&
-			address_parse(text, ADDRESS_UNQUALIFIED | ADDRESS_UTF8, &a) == ADDRESS_OK);
-}
-
 void intake_begin(struct channel *ch, const union msg_any *any, int *fd)
 {
 	const struct msg_MAIL_BEGIN *b = &any->MAIL_BEGIN;
@@ -313,7 +303,7 @@ void intake_begin(struct channel *ch, const union msg_any *any, int *fd)
 	r = queue.is_stopping ? -ENOMEM : spool_message_new(queue.spool, b->size_hint, &in->content);
 	if (r < 0)
 		refuse_errno(in, r);
-	if (!is_reverse_path(b->reverse_path) || (b->envid.len && !envid_is_valid(b->envid)))
+	if (!address_is_reverse_path(b->reverse_path) || (b->envid.len && !envid_is_valid(b->envid)))
 		refuse(in, 501, "5.1.7", "Bad sender address or envelope id syntax");
 	if (ch->peer == ROLE_CLIENT)
 		identify_client(in, ch, b);
