@@ -18,6 +18,7 @@ struct explanation;
 
 struct client_state {
 	struct channel *ch;
+	uid_t caller; /* who connected; in whose name he speaks, HELLO tells (ch->peer_uid) */
 	bool is_greeted;
 	bool is_administrator;
 	uint64_t active_ms; /* when it last said something, or connected */

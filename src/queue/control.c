@@ -4,7 +4,7 @@
  *
  * Whoever connects is known by the real uid that the kernel vouches for. Everyone may submit, list, and ask
  * for another attempt; root (and in sandbox mode the one user) may act on any mail.
- * Tests: test_life.c, tests/system/test_queue_commands.py.
+ * Tests: test_life.c, tests/system/test_control_socket.py, tests/system/test_queue_commands.py.
  */
 #include "base/clock.h"
 #include "base/limits.h"
@@ -15,8 +15,10 @@
 
 #define CLIENTS_MAX 1000
 #define CLIENTS_PER_UID 100 /* root is exempt: one user cannot keep out the others */
-#define GREETING_MS 10000   /* to say HELLO */
-#define IDLE_MS 600000	    /* between two messages; sendmail never pauses that long */
+#define CALLS_PER_UID                                                                                        \
+	200 /* with those that have not said HELLO yet; above the former, so that it is told why */
+#define GREETING_MS 10000 /* to say HELLO */
+#define IDLE_MS 600000	  /* between two messages; sendmail never pauses that long */
 #define SWEEP_MS 5000
 #define UID_UNMAPPED 65534 /* what the kernel reports for users of other namespaces */
 
@@ -33,6 +35,16 @@ static size_t clients_of(uid_t uid)
 
 	list_for_each (node, &control.clients) {
 		n += CONTAINER_OF(node, struct client_state, in_clients)->ch->peer_uid == uid;
+	}
+	return n;
+}
+
+static size_t calls_of(uid_t uid)
+{
+	size_t n = 0;
+
+	list_for_each (node, &control.clients) {
+		n += CONTAINER_OF(node, struct client_state, in_clients)->caller == uid;
 	}
 	return n;
 }
@@ -197,10 +209,30 @@ static void on_client_closed(struct channel *ch, const char *why)
 
 static const struct channel_hooks client_hooks = { client_handlers, NULL, on_client_closed };
 
-static void on_connection(uv_poll_t *poll, int status, int events)
+/* Root gets in also when others have filled the room. */
+static bool has_room_for(uid_t caller)
+{
+	return control_is_administrator(caller) ||
+		(control.n_clients < CLIENTS_MAX && calls_of(caller) < CALLS_PER_UID);
+}
+
+static bool may_call(int fd, uid_t *caller_out)
 {
 	static const int one = 1;
+	struct ucred caller;
+	socklen_t size = sizeof(caller);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &caller, &size) < 0 || !has_room_for(caller.uid) ||
+		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0)
+		return false;
+	*caller_out = caller.uid;
+	return true;
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
 	struct client_state *c;
+	uid_t caller;
 	int fd;
 
 	(void)poll, (void)events;
@@ -209,12 +241,12 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	fd = accept4(control.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return; /* it went away, or descriptors are short: the next event tries again */
-	if (control.n_clients >= CLIENTS_MAX ||
-		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0) {
+	if (!may_call(fd, &caller)) {
 		(void)close(fd);
 		return;
 	}
 	c = mem_new(sizeof(*c));
+	c->caller = caller;
 	c->active_ms = clock_mono_ms();
 	c->ch = channel_new(queue.rp->loop, fd, ROLE_QUEUE, ROLE_CLIENT, 0, &client_hooks, c);
 	if (!c->ch) {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users who say on the control socket what no command says: nobody else notices."""
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -80,3 +82,27 @@ def test_questions_as_large_as_a_frame(sandbox):
             client.send_frame("MAIL_END", mail=1)
             assert client.receive_until("MAIL_RESULT")["code"] in {250, 501}, field
     assert roles(sandbox) == before
+
+
+# More connections than there is room for, which say nothing.
+CROWD = """
+import resource, socket, sys
+_soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+crowd = []
+for _ in range(1100):
+    crowd.append(socket.socket(socket.AF_UNIX))
+    crowd[-1].connect("/run/postrider/control")
+print("crowded", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_user_who_connects_and_says_nothing_keeps_nobody_out(host):
+    crowd = host.popen("user1", [sys.executable, "-c", CROWD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert crowd.stdout.readline() == "crowded\n"
+        assert "queue: 0 messages" in host.postrider("status").stdout
+        assert "Mail queue is empty" in host.mailq("user2")
+    finally:
+        crowd.communicate("")
