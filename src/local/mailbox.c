@@ -253,13 +253,14 @@ static int read_end(const struct mailbox *m, size_t n, struct buf *to)
 	return r;
 }
 
-/* What an earlier attempt left behind that place goes. */
+/* What an earlier attempt left behind that place goes. Only what is gone counts as mended: whoever goes on as
+ * long as something is mended would not end on a mailbox that cannot be cut. */
 static int cut_off_before(struct mailbox *m, uint64_t size)
 {
 	int r = cut(m, size);
 
 	m->old_size = MIN(m->old_size, m->size);
-	m->n_mended++;
+	m->n_mended += r == 0;
 	return r;
 }
 

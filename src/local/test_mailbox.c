@@ -263,6 +263,33 @@ static void reconciles(void **state)
 }
 
 /* More than the window of the tail has been delivered since. */
+/* It does not count as mended: the batch goes on as long as something is. */
+static void what_cannot_be_cut_off_is_not_mended(void **state)
+{
+	struct mbox_delivery d = { .sender = SLICE("s@h"),
+		.forward_path = SLICE("p@h"),
+		.content = SLICE("Received: x id 00000000000002A;\nSubject: x\n\nbody\n"),
+		.queue_id = 42,
+		.time_s = 1 };
+	struct mbox_text text;
+	struct mailbox m;
+
+	(void)state;
+	assert_true(mbox_text_build(&text, &d));
+	box_put("u", slice_first(buf_slice(&text.text), text.text.len - 10));
+	mailbox_init(&m, box_dir, "u", 0);
+	assert_int_equal(mailbox_lock(&m, text.text.len), MAILBOX_LOCKED);
+	box_truncate_fails = true;
+	assert_int_equal(mailbox_mend(&m, &text), -EIO);
+	assert_int_equal(m.n_mended, 0);
+	box_truncate_fails = false;
+	assert_int_equal(mailbox_mend(&m, &text), MAILBOX_NOT_DELIVERED);
+	assert_int_equal(m.n_mended, 1);
+	mailbox_unlock(&m);
+	mbox_text_free(&text);
+	assert_int_equal(file_unlink(box_dir, "u"), 0);
+}
+
 static void reconciles_what_lies_deep(void **state)
 {
 	struct mbox_delivery d = { .sender = SLICE("s@h"),
@@ -311,6 +338,7 @@ int main(void)
 		cmocka_unit_test(refuses_unsafe_mailboxes),
 		cmocka_unit_test(explains_everything),
 		cmocka_unit_test(reconciles),
+		cmocka_unit_test(what_cannot_be_cut_off_is_not_mended),
 		cmocka_unit_test(reconciles_what_lies_deep),
 	};
 
