@@ -2,6 +2,7 @@
 /* explanation.c - see explanation.h */
 #include "ipc/explanation.h"
 #include "base/limits.h"
+#include "mail/header.h"
 #include "mail/json.h"
 #include <sysexits.h>
 
@@ -160,14 +161,6 @@ int explanation_ask(struct explanation *x, struct client *c, struct slice addres
 
 /* ---- words ---- */
 
-void explanation_append_safely(struct slice text, struct buf *out)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.at[i];
-		buf_append_byte(out, c == '\t' || c == '\n' ? ' ' : c < ' ' || c == 0x7f ? '?' : (char)c);
-	}
-}
-
 static void indent(struct buf *out, unsigned depth)
 {
 	for (unsigned i = 0; i < MIN(depth, (unsigned)DEPTH_MAX); i++)
@@ -192,19 +185,19 @@ static void format_leaf(const struct explanation_leaf *leaf, struct buf *out)
 	buf_append_str(out, "=> ");
 	if (leaf->kind == LEAF_USER && leaf->target.len == 0) { /* another's */
 		buf_append_str(out, "user ");
-		explanation_append_safely(leaf->user, out);
+		header_mask_text(leaf->user, out);
 		return;
 	}
 	buf_append_str(out, leaf_words[leaf->kind].word ? leaf_words[leaf->kind].word : "");
-	explanation_append_safely(leaf->target, out);
+	header_mask_text(leaf->target, out);
 	if (is_bad) {
-		explanation_append_safely(leaf->status, out);
+		header_mask_text(leaf->status, out);
 		buf_append_byte(out, ' ');
-		explanation_append_safely(leaf->reason, out);
+		header_mask_text(leaf->reason, out);
 	}
 	if (leaf->user.len && leaf->kind != LEAF_USER) {
 		buf_append_str(out, ", as ");
-		explanation_append_safely(leaf->user, out);
+		header_mask_text(leaf->user, out);
 	}
 }
 
@@ -214,11 +207,11 @@ static void format_line(const struct entry *e, struct buf *out)
 		format_leaf(e->leaf, out);
 		return;
 	}
-	explanation_append_safely(e->text, out);
+	header_mask_text(e->text, out);
 	if (e->file.len == 0)
 		return;
 	buf_append_str(out, "  [");
-	explanation_append_safely(e->file, out);
+	header_mask_text(e->file, out);
 	if (e->line)
 		buf_printf(out, ":%u", e->line);
 	buf_append_byte(out, ']');
@@ -239,15 +232,15 @@ static void format_node(const struct explanation_node *node, unsigned depth, str
 
 void explanation_format(const struct explanation *x, struct buf *out)
 {
-	explanation_append_safely(x->address, out);
+	header_mask_text(x->address, out);
 	buf_append_byte(out, '\n');
 	format_node(x->nodes[0], 1, out);
 	if (x->rcpt.len) {
-		explanation_append_safely(x->rcpt, out);
+		header_mask_text(x->rcpt, out);
 		buf_append_byte(out, '\n');
 	}
 	if (x->words.len) {
-		explanation_append_safely(x->words, out);
+		header_mask_text(x->words, out);
 		buf_append_byte(out, '\n');
 	}
 }

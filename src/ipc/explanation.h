@@ -43,5 +43,3 @@ MUST_USE int explanation_ask(struct explanation *x, struct client *c, struct sli
 void explanation_format(const struct explanation *x, struct buf *out);
 /* One object in one line, with its end. */
 void explanation_format_json(const struct explanation *x, struct buf *out);
-/* Text of others, fit for a terminal. */
-void explanation_append_safely(struct slice text, struct buf *out);

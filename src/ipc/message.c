@@ -34,8 +34,6 @@ const char *explain_kind_name(enum explain_kind kind)
 		[EXPLAIN_DUPLICATE] = "duplicate",
 		[EXPLAIN_USER] = "user",
 		[EXPLAIN_FORWARD] = "forward",
-		[EXPLAIN_MAILBOX] = "mailbox",
-		[EXPLAIN_COMMAND] = "command",
 		[EXPLAIN_NEXT_HOP] = "next_hop",
 		[EXPLAIN_HOST] = "host",
 		[EXPLAIN_RCPT] = "rcpt",

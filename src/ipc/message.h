@@ -98,8 +98,6 @@ enum explain_kind {
 	EXPLAIN_DUPLICATE, /* left out: the same is there already */
 	EXPLAIN_USER,	   /* the user database's answer */
 	EXPLAIN_FORWARD,   /* the user's ~/.forward: used, or why not */
-	EXPLAIN_MAILBOX,
-	EXPLAIN_COMMAND, /* who runs it */
 	EXPLAIN_NEXT_HOP,
 	EXPLAIN_HOST,	/* that would be tried */
 	EXPLAIN_RCPT,	/* what RCPT would be answered */

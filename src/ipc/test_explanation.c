@@ -110,8 +110,9 @@ static void every_end_has_words(void **state)
 			"=> command /bin/x y, as a" },
 		{ { .kind = LEAF_FAIL,
 			  .status = SLICE_CONST("5.1.1"),
-			  .reason = SLICE_CONST("no\x1b[2Jone") },
-			"=> returned: 5.1.1 no?[2Jone" },
+			  .reason = SLICE_CONST("no\x1b[2Jone\xc2\x9b"
+						"2J") },
+			"=> returned: 5.1.1 no [2Jone 2J" },
 	};
 
 	(void)state;

@@ -10,6 +10,7 @@
 #include "ipc/explanation.h"
 #include "mail/address.h"
 #include "mail/envelope_options.h"
+#include "mail/header.h"
 #include "mail/submission_headers.h"
 #include "sendmail/program.h"
 #include "sendmail/submission.h"
@@ -35,27 +36,27 @@ struct asking {
 static void print_deliverable(
 	struct slice address, const char *mailer, struct slice host, struct slice user, struct buf *out)
 {
-	explanation_append_safely(address, out);
+	header_mask_text(address, out);
 	buf_printf(out, "... deliverable: mailer %s", mailer);
 	if (host.len) {
 		buf_append_str(out, ", host ");
-		explanation_append_safely(host, out);
+		header_mask_text(host, out);
 	}
 	buf_append_str(out, ", user ");
-	explanation_append_safely(user, out);
+	header_mask_text(user, out);
 }
 
 static void print_undeliverable(const struct explanation_leaf *leaf, struct slice address, struct buf *out)
 {
-	explanation_append_safely(address, out);
+	header_mask_text(address, out);
 	if (slice_eq(leaf->status, SLICE("5.1.1")) && slice_starts(leaf->reason, SLICE("unknown user"))) {
 		buf_append_str(out, "... User unknown");
 		return;
 	}
 	buf_append_str(out, leaf->kind == LEAF_FAIL ? "... undeliverable: " : "... deferred: ");
-	explanation_append_safely(leaf->status, out);
+	header_mask_text(leaf->status, out);
 	buf_append_byte(out, ' ');
-	explanation_append_safely(leaf->reason, out);
+	header_mask_text(leaf->reason, out);
 }
 
 static void print_leaf(const struct explanation_leaf *leaf, struct slice address, struct buf *out)
