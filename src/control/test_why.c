@@ -93,6 +93,9 @@ static void names_are_the_mails_own(void **state)
 		{ "mx.a.example", "u@a.example", "mx.a.example 25 a.example u." },
 		{ "", "u@a.example", "a.example 25 a.example u." },
 		{ "", "user", " 25  user." },
+		{ "", "a&reboot@a.example", "a.example 25 a.example USER." },
+		{ "", "-x@`id`.example", "HOST 25 DOMAIN USER." },
+		{ "$(id)[192.0.2.1]:2;5", "u@a.example", "192.0.2.1 PORT a.example u." },
 	};
 
 	(void)state;

@@ -186,18 +186,37 @@ static struct slice user_of(const struct why_facts *f)
 	return slice_first(local_part, slice_find(local_part, '+'));
 }
 
+static struct slice domain_of(const struct why_facts *f)
+{
+	return slice_from(f->recipient, slice_rfind(f->recipient, '@') + 1);
+}
+
+/* What somebody else wrote goes into a command that is copied into root's shell: only what is harmless there;
+ * else the word stands for it, as in a manual. */
+static bool is_harmless(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_alnum(s.at[i]) && slice_find(SLICE("._:-"), s.at[i]) == 4)
+			return false;
+	return s.len == 0 || s.at[0] != '-';
+}
+
 static void append_name(struct buf *out, struct slice name, const struct why_facts *f)
 {
+	static const struct {
+		const char *name, *word;
+		struct slice (*of)(const struct why_facts *f);
+	} names[] = { { "host", "HOST", host_of }, { "port", "PORT", port_of }, { "user", "USER", user_of },
+		{ "domain", "DOMAIN", domain_of } };
+
 	if (slice_eq(name, SLICE("id")))
 		buf_append_str(out, queue_id_format(f->id).at);
-	else if (slice_eq(name, SLICE("host")))
-		buf_append(out, host_of(f));
-	else if (slice_eq(name, SLICE("port")))
-		buf_append(out, port_of(f));
-	else if (slice_eq(name, SLICE("user")))
-		buf_append(out, user_of(f));
-	else
-		buf_append(out, slice_from(f->recipient, slice_rfind(f->recipient, '@') + 1));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!slice_eq(name, slice_of(names[i].name)))
+			continue;
+		struct slice value = names[i].of(f);
+		buf_append(out, is_harmless(value) ? value : slice_of(names[i].word));
+	}
 }
 
 void why_append_help(struct buf *out, const struct why_words *w, const struct why_facts *f)

@@ -23,5 +23,5 @@ struct why_words {
 extern const size_t n_why_rows;
 /* Never NULL. *row_out: its place in the table, below n_why_rows; may be NULL. */
 const struct why_words *why_find(const struct why_facts *f, size_t *row_out);
-/* The help with the names of this mail. */
+/* The help with the names of this mail; what a shell would not take for a name is left a word in capitals. */
 void why_append_help(struct buf *out, const struct why_words *w, const struct why_facts *f);
