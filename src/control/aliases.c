@@ -61,7 +61,7 @@ static int make(const struct config *config, const struct aliases_words *words, 
 	if (alias_make(&request, &made))
 		status = tell_made(&made, words, only_check ? "it" : "postrider aliases build");
 	else
-		complain("%s: the name is too long", words->word);
+		complain("%s: the name is too long", words->word ? words->word : "aliases.file");
 	alias_made_deinit(&made);
 	return status;
 }

@@ -108,8 +108,13 @@ static bool add_named(struct tables *t, const struct config *config, const char 
 {
 	struct alias_places places;
 
-	if (t->n == TABLES_MAX || !strip_type(&file) || !alias_files_place_named(config, file, &places))
+	if (!strip_type(&file))
 		return false;
+	if (t->n == TABLES_MAX || !alias_files_place_named(config, file, &places)) {
+		program_complain("fatal: %s: %s", file,
+			t->n == TABLES_MAX ? "too many files" : "the file name is too long");
+		return false;
+	}
 	t->all[t->n] = alias_table_new(&places);
 	return is_usable(t->all[t->n++]);
 }
@@ -193,18 +198,17 @@ static int build(const struct config *config, const char *file)
 {
 	struct alias_make_request request = { .config = config, .file = file };
 	struct alias_made made;
+	bool is_made;
 	int status = POSTFIX_FATAL;
 
 	if (!strip_type(&request.file))
 		return POSTFIX_FATAL;
-	if (alias_make(&request, &made))
-		status = alias_made_explain(&made.files[0], "postalias", stderr) == EX_OK ? EX_OK
-											  : POSTFIX_FATAL;
-	for (size_t i = 0; i < alias_findings_count(&made.findings); i++) {
-		struct alias_problem p = alias_findings_get(&made.findings, i);
-		if (alias_problem_severity(p.kind) != ALIAS_NOTE)
-			alias_problem_print(&p, stderr);
-	}
+	is_made = alias_make(&request, &made);
+	alias_findings_print(&made.findings, false, stderr);
+	if (!is_made)
+		program_complain("fatal: %s: the file name is too long", request.file);
+	else if (alias_made_explain(&made.files[0], "postalias", stderr) == EX_OK)
+		status = EX_OK;
 	alias_made_deinit(&made);
 	return status;
 }

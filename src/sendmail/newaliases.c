@@ -5,21 +5,11 @@
 #include "table/alias_make.h"
 #include <sysexits.h>
 
-/* Notes are for those who ask. */
-static void print_findings(const struct alias_findings *f, bool verbose)
-{
-	for (size_t i = 0; i < alias_findings_count(f); i++) {
-		struct alias_problem p = alias_findings_get(f, i);
-		if (verbose || alias_problem_severity(p.kind) != ALIAS_NOTE)
-			alias_problem_print(&p, stderr);
-	}
-}
-
 static int finish(const struct alias_made *made, bool verbose)
 {
 	int status = EX_OK;
 
-	print_findings(&made->findings, verbose);
+	alias_findings_print(&made->findings, verbose, stderr);
 	for (size_t i = 0; i < made->n; i++) {
 		const struct alias_made_file *f = &made->files[i];
 		int r = alias_made_explain(f, "newaliases", stderr);

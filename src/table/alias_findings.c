@@ -89,3 +89,12 @@ struct alias_problem alias_findings_get(const struct alias_findings *f, size_t n
 		.line = found->line,
 		.text = { f->texts.at + found->text_at, found->text_len } };
 }
+
+void alias_findings_print(const struct alias_findings *f, bool with_notes, FILE *to)
+{
+	for (size_t i = 0; i < alias_findings_count(f); i++) {
+		struct alias_problem p = alias_findings_get(f, i);
+		if (with_notes || alias_problem_severity(p.kind) != ALIAS_NOTE)
+			alias_problem_print(&p, to);
+	}
+}

@@ -30,3 +30,5 @@ void alias_findings_sort(struct alias_findings *f);
 size_t alias_findings_count(const struct alias_findings *f);
 /* number: below the count. Its text and file look into f. */
 struct alias_problem alias_findings_get(const struct alias_findings *f, size_t number);
+/* All of them, as people read them; with_notes: also what only those want to know who ask. */
+void alias_findings_print(const struct alias_findings *f, bool with_notes, FILE *to);

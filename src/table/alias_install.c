@@ -213,8 +213,10 @@ static enum alias_install_outcome build_and_write(
 		result->error = -r;
 		return ALIAS_INSTALL_CANNOT_WRITE;
 	}
-	if (in->table && alias_table_adopt(in->table, fd) != ALIAS_TABLE_READY)
+	if (in->table && alias_table_adopt(in->table, fd) != ALIAS_TABLE_READY) {
+		result->error = ENOMEM; /* nothing else can be wrong with what was built just now */
 		return ALIAS_INSTALL_FAILED;
+	}
 	return has_changed(in->places.source, &build->source) ? ALIAS_INSTALL_SOURCE_CHANGING
 							      : ALIAS_INSTALL_DONE;
 }
