@@ -27,6 +27,8 @@
 #define LIMIT_ALIAS_LINE                                                                                     \
 	(1024 * 1024) /* one entry with its continuations; larger ones are an error of that entry */
 #define LIMIT_FORWARD_FILE (64 * 1024) /* a user's ~/.forward */
+#define LIMIT_LIST (32 * 1024 * 1024)  /* :include: files of one list: LIMIT_EXPANSION long members */
+#define LIMIT_LIST_DEPTH 10	       /* :include: files that include each other */
 #define LIMIT_EXPANSION 100000	       /* leaves of one recipient's expansion */
 #define LIMIT_RECIPIENTS 400000	       /* of one mail, with all that expansions added */
 #define LIMIT_DRY_RUN_ALL 1000	       /* leaves of a dry run: a person reads them */

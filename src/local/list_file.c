@@ -8,9 +8,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define LIST_BYTES_MAX (32 * 1024 * 1024) /* LIMIT_EXPANSION members with long lines */
-#define LIST_DEPTH_MAX 10		  /* lists in lists */
-
 struct reading {
 	gid_t private_gid;
 	const struct forward_listener *listener;
@@ -37,7 +34,7 @@ static const char *why_unsafe(const struct reading *r, const struct stat *st)
 		return "it belongs to another user than the list that includes it";
 	if (st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && st->st_gid != r->private_gid))
 		return "it may be written by others: chmod go-w";
-	return (uint64_t)st->st_size > LIST_BYTES_MAX - r->n_bytes ? "it is too large" : NULL;
+	return (uint64_t)st->st_size > LIMIT_LIST - r->n_bytes ? "it is too large" : NULL;
 }
 
 static bool read_whole(struct reading *r, const char *path, struct buf *text)
@@ -56,7 +53,7 @@ static bool read_whole(struct reading *r, const char *path, struct buf *text)
 	if (why)
 		return fail(r, path, why);
 	error = file_read_all(fd, text);
-	r->n_bytes = MIN(r->n_bytes + text->len, (size_t)LIST_BYTES_MAX);
+	r->n_bytes = MIN(r->n_bytes + text->len, (size_t)LIMIT_LIST);
 	return error == 0 || fail(r, path, strerror(-error));
 }
 
@@ -98,7 +95,7 @@ static bool read_inner(struct reading *r, const char *outer, struct slice path)
 {
 	auto_free char *name = slice_dup(path);
 
-	if (r->depth == LIST_DEPTH_MAX)
+	if (r->depth == LIMIT_LIST_DEPTH)
 		return fail(r, outer, "lists include each other, or too deeply");
 	return read_list(r, name);
 }
@@ -128,7 +125,7 @@ static bool read_item(struct reading *r, const char *path, size_t line, const st
 
 static bool read_list(struct reading *r, const char *path)
 {
-	auto_buf struct buf text = BUF_INIT(LIST_BYTES_MAX + 1);
+	auto_buf struct buf text = BUF_INIT(LIMIT_LIST + 1);
 	const char *outer = r->file;
 	struct slice name = SLICE_EMPTY;
 	struct forward_text items;
@@ -155,7 +152,7 @@ enum list_outcome list_file_read(
 {
 	struct reading r = { .private_gid = private_gid, .listener = listener, .out = out };
 
-	*out = (struct forward){ .strings = ARENA_INIT(2 * (size_t)LIST_BYTES_MAX) };
+	*out = (struct forward){ .strings = ARENA_INIT(2 * (size_t)LIMIT_LIST) };
 	if (!read_list(&r, path))
 		return LIST_DEFER;
 	if (out->n_leaves)

@@ -2,6 +2,7 @@
 /* alias_include.c - see alias_include.h */
 #include "table/alias_include.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/userdb.h"
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@ static const char *why_unsafe(const struct stat *st)
 		return "its group may write it: chmod g-w";
 	if (!(st->st_mode & S_IRUSR) && st->st_uid != 0)
 		return "its owner may not read it: chmod u+r";
-	return (uint64_t)st->st_size > ALIAS_INCLUDE_MAX ? "it is larger than 32 MB" : NULL;
+	return (uint64_t)st->st_size > LIMIT_LIST ? "it is larger than 32 MB" : NULL;
 }
 
 const char *alias_include_why(const char *path)

@@ -8,8 +8,6 @@
 #pragma once
 #include "base/buf.h"
 
-#define ALIAS_INCLUDE_MAX ((size_t)32 * 1024 * 1024)
-
 /* NULL: it can be used, or cannot be looked at by this user. Else why not and what to do, in words. */
 const char *alias_include_why(const char *path);
 /* The same, and appends its content; NULL: it was read. */

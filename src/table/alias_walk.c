@@ -11,8 +11,6 @@
 #include "table/alias_index.h"
 #include "table/alias_match.h"
 
-#define LISTS_DEPTH_MAX 10 /* as in local/list_file.c */
-
 struct frame {
 	const struct frame *parent;
 	struct slice key, suffix; /* key empty: a list */
@@ -369,7 +367,7 @@ static void walk_members(struct walk *w, const struct frame *f, const char *path
 static void walk_list(struct walk *w, const struct frame *parent, struct alias_step *step)
 {
 	auto_free char *path = slice_dup(step->text);
-	auto_buf struct buf text = BUF_INIT(ALIAS_INCLUDE_MAX);
+	auto_buf struct buf text = BUF_INIT(LIMIT_LIST);
 	const struct frame f = { .parent = parent,
 		.key = SLICE_EMPTY,
 		.suffix = SLICE_EMPTY,
@@ -378,8 +376,8 @@ static void walk_list(struct walk *w, const struct frame *parent, struct alias_s
 		.n_lists = parent->n_lists + 1 };
 
 	if (!step->is_duplicate && w->request->reads_lists)
-		step->why = f.n_lists > LISTS_DEPTH_MAX ? "lists include each other, or too deeply"
-							: alias_include_read(path, &text);
+		step->why = f.n_lists > LIMIT_LIST_DEPTH ? "lists include each other, or too deeply"
+							 : alias_include_read(path, &text);
 	visit(w, step);
 	if (!step->why && !w->is_over)
 		walk_members(w, &f, path, buf_slice(&text));
