@@ -7,7 +7,6 @@
  * travel.
  */
 #include "base/clock.h"
-#include "base/heap.h"
 #include "base/table.h"
 #include "control/commands.h"
 #include "control/queue_printer.h"
@@ -155,7 +154,6 @@ static void why_rcpt_json(struct printer *p, const struct msg_QUEUE_RCPT *r)
 	struct json j = JSON_INIT(&p->line);
 
 	why_append_help(&help, w, &f);
-
 	json_put_object(&j, NULL);
 	json_put_text(&j, "queue_id", slice_of(queue_id_format(p->id).at));
 	json_put_text(&j, "recipient", r->forward_path);

@@ -15,8 +15,8 @@
 
 #define READ_BYTES (256 * 1024)
 #define READ_BYTES_CLIENT (16 * 1024) /* many clients, each with little to say */
-#define LATER_MS 10		      /* that channel_send_later() may take ... */
-#define LATER_BYTES (32 * 1024)	      /* ... unless so much has gathered */
+#define LATER_MS 10		/* that channel_send_later() may take (below logd/order.h's ORDER_US) ... */
+#define LATER_BYTES (32 * 1024) /* ... unless so much has gathered */
 
 /* One loop per process: the role's. */
 static struct {

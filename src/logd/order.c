@@ -2,7 +2,7 @@
 /* order.c - see order.h */
 #include "logd/order.h"
 
-/* Lines of one microsecond stay in the order of their coming. */
+/* Lines of one microsecond stay in the order of their coming, unless this number ends between them. */
 #define SAME_TIME 1024
 
 static size_t bytes_of(const struct order_line *line)

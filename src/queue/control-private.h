@@ -41,7 +41,6 @@ bool client_may_see(const struct client_state *c, const struct message *m);
 enum queue_mail_state mail_state(const struct message *m);
 
 /* ---- client_walk.c: over the whole queue, or one mail, as the client reads and mail allows ---- */
-struct client_walk;
 struct client_walk_hooks {
 	/* A wanted mail. False: it has more to say of it; called again when the walk goes on. */
 	bool (*visit)(struct client_walk *w, struct message *m);

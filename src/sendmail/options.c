@@ -414,7 +414,7 @@ static bool parse_word(struct parse *p)
 		if (c[1] || f->argument == ARG_ATTACHED)
 			return f->set(p, c + 1);
 		const char *value = next_word(p);
-		return value ? f->set(p, value) : complain(p, "option %s needs a value", word);
+		return value ? f->set(p, value) : needs_value(p);
 	}
 	return true;
 }

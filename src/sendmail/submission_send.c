@@ -190,7 +190,8 @@ static int send_to_drop(const struct submission *s)
 	if (!program_is_set_up(s->config))
 		return EX_TEMPFAIL;
 	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
-		program_complain("%s", strerror(errno));
+		program_complain("postriderd is not running, and postrider-drop cannot be started: %s",
+			strerror(errno));
 		return EX_OSERR;
 	}
 	if (pid == 0)

@@ -24,8 +24,8 @@ static enum next_hop_status parse_inet(
 
 	hop->kind = NEXT_HOP_LMTP_INET;
 	buf_printf(&text, "[%.*s]", SLICE_ARG(slice_first(t->place, LIMIT_DOMAIN)));
-	(void)parse_host(buf_slice(&text), t->port, hop, reason);
-	return reason->len ? NEXT_HOP_MISTAKE : NEXT_HOP_OK;
+	return parse_host(buf_slice(&text), t->port, hop, reason) == NEXT_HOP_OK ? NEXT_HOP_OK
+										 : NEXT_HOP_MISTAKE;
 }
 
 enum next_hop_status next_hop_parse(

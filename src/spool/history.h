@@ -44,10 +44,9 @@ MUST_USE int history_open(const char *spool_dir, uint64_t max_bytes, struct hist
 MUST_USE int history_write(struct history *h, struct slice lines);
 void history_close(struct history **h);
 
-/* Every line about what: a queue id, or an address or Message-ID (in angle brackets or without)
- * that stands in some line of a mail, of which
- * the last HISTORY_MAILS are told. Oldest first. visit says false to end it. 0 or negative errno; -ENOENT
- * when there is no history. */
+/* Every line about what: a queue id, or an address or Message-ID (in angle brackets or without) that stands
+ * in some line of a mail, of which the last HISTORY_MAILS are told. Oldest first. visit says false to end it.
+ * 0 or negative errno; -ENOENT when there is no history. */
 #define HISTORY_MAILS 100
 typedef bool (*history_visit)(void *user, struct slice line);
 MUST_USE int history_find(const char *spool_dir, struct slice what, history_visit visit, void *user);
