@@ -356,7 +356,7 @@ static int become_owner(int dir_fd)
 
 static int lock(struct repair *r, int *lock_out)
 {
-	auto_close int fd = openat(r->dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	auto_close int fd = openat(r->dir_fd, "lock", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
 		return -errno;

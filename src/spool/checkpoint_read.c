@@ -133,7 +133,7 @@ int checkpoint_open(struct checkpoint_reader *r, int log_fd, uint64_t number)
 
 	*r = (struct checkpoint_reader){ .payload = BUF_INIT(UINT32_MAX) };
 	segment_name(number, ".ckpt", name);
-	r->fd = openat(log_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	r->fd = openat(log_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (r->fd < 0)
 		return -errno;
 	result = checkpoint_read_head(r, number);

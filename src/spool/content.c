@@ -122,7 +122,7 @@ int content_open_body(int bodies_fd, uint64_t id, uint64_t bytes, int *fd_out)
 	auto_close int fd = -1;
 
 	body_name(id, ".body", name);
-	fd = openat(bodies_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(bodies_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) < 0)

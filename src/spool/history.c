@@ -164,7 +164,8 @@ static int open_new(struct history *h)
 {
 	struct stat st;
 
-	h->fd = openat(h->dir, NEW, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	h->fd = openat(
+		h->dir, NEW, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (h->fd < 0 || fstat(h->fd, &st) < 0)
 		return -errno;
 	h->bytes = (uint64_t)st.st_size;
@@ -262,7 +263,7 @@ static void take_all(struct search *s, struct slice piece, line_taker take)
 static int scan_file(int dir, const char *name, struct search *s, line_taker take,
 	void (*cut)(struct search *s, struct slice piece, line_taker take))
 {
-	auto_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	auto_close int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	auto_buf struct buf b = BUF_INIT(2 * PIECE_BYTES);
 
 	if (fd < 0)

@@ -131,11 +131,13 @@ static bool replay_is_broken(int error)
 static int replay_add(struct replay *r, int log_fd, const char *name, uint64_t generation, int open_flags)
 {
 	struct replay_segment s = { .generation = generation };
-	auto_close int fd = openat(log_fd, name, open_flags | O_CLOEXEC | O_NOFOLLOW);
+	auto_close int fd = openat(log_fd, name, open_flags | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st = { 0 };
 
 	if (fd < 0 ? !replay_is_broken(errno) : fstat(fd, &st) < 0)
 		return -errno;
+	if (fd >= 0 && !S_ISREG(st.st_mode))
+		cleanup_close(&fd);
 	s.is_unreadable = fd < 0;
 	if (r->n_segments == r->cap) {
 		size_t cap = MAX(r->cap * 2, (size_t)16);

@@ -126,7 +126,7 @@ int spool_scan(const char *dir, const struct spool_visitor *visitor, void *user)
 
 	if (dir_fd < 0)
 		return -errno;
-	lock_fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	lock_fd = openat(dir_fd, "lock", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (lock_fd < 0)
 		return -errno;
 	if (flock(lock_fd, LOCK_SH | LOCK_NB) < 0)

@@ -54,6 +54,12 @@ static void becomes_a_directory(const char *path)
 	assert_int_equal(mkdir(path, 0700), 0);
 }
 
+static void becomes_a_fifo(const char *path)
+{
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+}
+
 static void is_missing(const char *path)
 {
 	assert_int_equal(unlink(path), 0);
@@ -70,6 +76,7 @@ static const struct {
 	{ "only its header", loses_all_but_its_header, true },
 	{ "its first half", loses_its_second_half, true },
 	{ "a directory", becomes_a_directory, true },
+	{ "a FIFO", becomes_a_fifo, true },
 	{ "missing", is_missing, false },
 };
 
@@ -193,11 +200,30 @@ static void a_file_of_another_user_is_no_damage(void **state)
 	shim_reset();
 }
 
+/* Nobody waits for the other end of what stands in a body's place. */
+static void a_fifo_is_no_body(void **state)
+{
+	char path[200];
+	int bodies, fd = -1;
+
+	(void)state;
+	kit_init(&kit);
+	(void)snprintf(path, sizeof(path), "%s/%016X.body", kit.dir, 1);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	bodies = open(kit.dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(content_open_body(bodies, 1, 0, &fd), -EBADMSG);
+	assert_int_equal(fd, -1);
+	assert_int_equal(close(bodies), 0);
+	assert_int_equal(unlink(path), 0);
+	kit_deinit(&kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rest_of_the_queue_runs),
 		cmocka_unit_test(a_file_of_another_user_is_no_damage),
+		cmocka_unit_test(a_fifo_is_no_body),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
