@@ -134,8 +134,8 @@ static void accepts_every_good_form(void **state)
 		"[smtpd]\nlisten =\n",
 		"[smtp]\ndestination_rate = 100/1h\n",
 		"[smtp]\ndestination_rate =\n",
-		"[smtp]\ndestination_limits = a.example=2, [192.0.2.1]:26=5@100/1h b.example=10/1s "
-		"lmtp:mailbox=7\n",
+		("[smtp]\ndestination_limits = a.example=2, [192.0.2.1]:26=5@100/1h b.example=10/1s "
+		 "lmtp:mailbox=7\n"),
 		"[queue]\nretry_min = 10s\nretry_max = 10s\n",
 	};
 
