@@ -17,7 +17,7 @@ static const struct act {
 	{ "retry", "tried now", QUEUE_ACT_FLUSH },
 	{ "hold", "held", QUEUE_ACT_HOLD },
 	{ "release", "released", QUEUE_ACT_RELEASE },
-	{ "expire", "returned if the next attempt fails", QUEUE_ACT_EXPIRE },
+	{ "expire", "to be returned if the next attempt fails", QUEUE_ACT_EXPIRE },
 	{ "delete", "deleted", QUEUE_ACT_DELETE },
 	{ "move", "moved", QUEUE_ACT_MOVE_HOST },
 };

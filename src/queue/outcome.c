@@ -71,7 +71,7 @@ static void deferred(struct message *m, struct recipient *r, enum lifetime which
 	count_attempt(r);
 	queue.n_deferred++;
 	report_log(m, r, "deferred", NULL);
-	if (age_expire(m, r, before_us, which))
+	if (!m->is_deleted && age_expire(m, r, before_us, which))
 		return;
 	recipient_postponed(m, r);
 }

@@ -129,11 +129,14 @@ static void failures_free(struct failures *f)
 	mem_free(f);
 }
 
-/* NOTIFY=NEVER is the sender's wish; on reports of our own it only keeps other hosts quiet. */
+/* NOTIFY=NEVER is the sender's wish; on reports of our own it only keeps other hosts quiet. What an
+ * administrator deletes ends in silence, also when a delivery was under way. */
 static bool may_tell(const struct message *m, const struct recipient *r)
 {
 	struct spool_envelope env;
 
+	if (m->is_deleted)
+		return false;
 	message_envelope(m, &env);
 	return r->notify == 0 || r->notify & NOTIFY_FAILURE || slice_eq(env.protocol, SLICE(REPORT_PROTOCOL));
 }
@@ -275,7 +278,8 @@ static void tell(struct message *m, enum dsn_kind kind, const struct recipient *
 
 static bool may_tell_sender(const struct message *m, const struct recipient *r)
 {
-	return recipient_reverse_path(m, r).len && !queue.is_stopping; /* the spool takes no mail then */
+	return recipient_reverse_path(m, r).len && !m->is_deleted &&
+		!queue.is_stopping; /* the spool takes no mail then */
 }
 
 /* ---- delays ---- */

@@ -474,6 +474,31 @@ static void deleted_mail_is_gone(void **state)
 	}
 }
 
+/* Deleted while a delivery is under way, which was to be the last, or fails for good: nobody is told. */
+static void deleted_mail_tells_nobody(void **state)
+{
+	static const struct {
+		enum job_outcome outcome;
+		const char *status;
+	} rows[] = { { JOB_DEFERRED, "4.2.1" }, { JOB_FAILED, "5.1.1" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct rig rig;
+		uint64_t id = bring_to(&rig, IN_A_JOB);
+		assert_int_equal(rig_act(&rig, QUEUE_ACT_EXPIRE, id), EX_OK);
+		assert_int_equal(rig_act(&rig, QUEUE_ACT_DELETE, id), EX_OK);
+		rig_say(&rig, rig_job(&rig, "x@far.example", 0), "x@far.example", rows[i].outcome,
+			rows[i].status);
+		rig_done(&rig, rig_job(&rig, "x@far.example", 0));
+		rig_wait(&rig, rig_logged(&rig, ": removed") == 1);
+		rig_pause(&rig, 100);
+		assert_int_equal(rig_logged(&rig, "status=expired"), 0);
+		assert_int_equal(rig_logged(&rig, "from=<>"), 0);
+		rig_deinit(&rig);
+	}
+}
+
 static void paused_mail_goes_when_the_pause_ends(void **state)
 {
 	(void)state;
@@ -592,6 +617,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(content_is_asked_for_while_the_channel_is_full),
 		cmocka_unit_test(held_mail_waits_for_its_release),
 		cmocka_unit_test(deleted_mail_is_gone),
+		cmocka_unit_test(deleted_mail_tells_nobody),
 		cmocka_unit_test(paused_mail_goes_when_the_pause_ends),
 		cmocka_unit_test(no_recipient_is_left_behind_by_a_pause),
 		cmocka_unit_test(recovered_mail_is_reconciled),
