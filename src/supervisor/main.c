@@ -29,6 +29,13 @@ static bool absolute_sandbox(const char *dir, struct paths *paths)
 
 	if (!full)
 		(void)fprintf(stderr, "postriderd: %s: %s\n", dir, strerror(errno));
+	if (full && full[strcspn(full, " \t\n,\"")]) { /* places stand in lists of the configuration */
+		(void)fprintf(stderr,
+			"postriderd: %s: a sandbox's directory cannot have blanks, commas or quotes in its "
+			"path; use another one\n",
+			full);
+		return false;
+	}
 	return full && paths_init(paths, full);
 }
 

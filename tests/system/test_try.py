@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/try: the tour of `make try` succeeds, also a second time, and leaves nothing running."""
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -53,6 +54,26 @@ def test_a_long_path(tmp_path):
     assert run_try(place).returncode == 0
     assert not real.exists()  # the second run has one of its own
     subprocess.run(["rm", "-rf", place.resolve()], check=True)
+
+
+def test_a_path_with_blanks(tmp_path):
+    place = tmp_path / "my projects, 2" / "try"
+    place.parent.mkdir()
+    done = run_try(place)
+    assert done.returncode == 0, done.stdout
+    subprocess.run(["rm", "-rf", place.resolve()], check=True)
+    done = subprocess.run([build_dir() / "src/supervisor/postriderd", "--sandbox", place.parent], text=True,
+                          capture_output=True)
+    assert done.returncode == 66 and "cannot have blanks, commas or quotes in its path" in done.stderr
+
+
+def test_one_that_runs_is_left_alone(tmp_path):
+    mark = tmp_path / ".made-by-postrider-try"
+    with open(mark, "w", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = run_try(tmp_path)
+    assert done.returncode == 1 and f"runs below {tmp_path} already" in done.stdout
+    assert mark.exists()
 
 
 def test_a_shell(tmp_path):
