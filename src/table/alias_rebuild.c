@@ -166,6 +166,8 @@ static enum alias_install_outcome rebuild_file(struct rebuild *r, size_t number,
 	r->audit.file = alias_table_places(table)->source;
 	outcome = r->has_jail ? alias_install(&in, &result) : ALIAS_INSTALL_FAILED;
 	r->n_built += outcome == ALIAS_INSTALL_DONE;
+	if (outcome == ALIAS_INSTALL_NO_SOURCE && alias_table_refresh(table) == ALIAS_TABLE_READY)
+		outcome = ALIAS_INSTALL_SOURCE_UNREADABLE; /* its table stays in use, perhaps for ever */
 	*error_out = result.error;
 	return outcome;
 }

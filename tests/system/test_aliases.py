@@ -250,3 +250,14 @@ def test_a_wrong_line_disables_no_other(files, kind):
         assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", done.stderr)  # nothing that could command a terminal
         for name, user in [("before", "user1"), ("behind", "user2"), ("root", "payam")]:
             assert system.postrider("aliases", "query", name).stdout == f"{user}\n"
+
+
+def test_a_file_that_is_gone_is_told(sandbox):
+    sandbox.aliases_file.unlink()
+    wait_for(lambda: "No such file or directory; the old table stays in use" in sandbox.postrider("status").stdout,
+             "the complaint in the status")
+    sandbox.sendmail("user1", "lpic1")
+    sandbox.wait_messages("payam")
+    (sandbox.etc / "aliases.db").unlink()
+    wait_for(lambda: 'no alias "lpic1"' in sandbox.postrider("explain", "lpic1", check=False).stdout,
+             "the end of the aliases")
