@@ -464,7 +464,8 @@ struct config *config_load(const struct paths *paths)
 	struct config *c;
 
 	if (r < 0 && r != -ENOENT) {
-		(void)fprintf(stderr, "%s: %s\n", paths->config_file, strerror(-r));
+		(void)fprintf(stderr, "%s: cannot be read: %s%s\n", paths->config_file, strerror(-r),
+			r == -EACCES ? "; every user's commands read it: chmod 644" : "");
 		return NULL;
 	}
 	c = config_parse(buf_slice(&text), report_to_stderr, (void *)(uintptr_t)paths);

@@ -207,7 +207,6 @@ int command_aliases(const struct paths *paths, int n_words, char **words)
 {
 	struct aliases_words taken;
 	struct config *config;
-	int status = EX_USAGE;
 
 	for (size_t i = 0; n_words > 0 && i < ARRAY_LEN(actions); i++) {
 		if (strcmp(words[0], actions[i].name) != 0)
@@ -215,8 +214,9 @@ int command_aliases(const struct paths *paths, int n_words, char **words)
 		if (!take_words(&actions[i], n_words - 1, words + 1, &taken))
 			return EX_USAGE;
 		config = config_load(paths);
-		status = config ? actions[i].run(config, &taken) : EX_CONFIG; /* what is wrong was said */
+		int status = config ? actions[i].run(config, &taken) : EX_CONFIG; /* what is wrong was said */
 		config_free(&config);
+		return status;
 	}
-	return status;
+	return unknown_word("aliases", n_words, words, "");
 }

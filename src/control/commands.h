@@ -26,5 +26,8 @@ int command_aliases(const struct paths *paths, int n_words, char **words);
 void configuration_tell_restarts(const struct paths *paths, const struct config *fresh);
 /* "postrider: ..." on standard error, in one line that commands no terminal. */
 void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* words[0], when there is one, is no word of that command; hint: what to do, begins with "; ", or empty.
+ * EX_USAGE. */
+int unknown_word(const char *command, int n_words, char **words, const char *hint);
 /* On standard output; what could command a terminal is masked. */
 void print_safely(struct slice text);

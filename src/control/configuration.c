@@ -118,9 +118,12 @@ int command_config(const struct paths *paths, int n_words, char **words)
 		int n_words;
 		int (*run)(const struct paths *paths, const char *name);
 	} rows[] = { { "check", 1, config_check }, { "get", 2, config_get }, { "list", 1, config_list } };
+	char hint[PATH_MAX + 60];
 
 	for (size_t i = 0; n_words > 0 && i < ARRAY_LEN(rows); i++)
-		if (strcmp(words[0], rows[i].word) == 0 && n_words == rows[i].n_words)
-			return rows[i].run(paths, words[n_words - 1]);
-	return EX_USAGE;
+		if (strcmp(words[0], rows[i].word) == 0)
+			return n_words == rows[i].n_words ? rows[i].run(paths, words[n_words - 1]) : EX_USAGE;
+	(void)snprintf(hint, sizeof(hint), "; to change a setting edit %.*s, then `postrider reload`",
+		PATH_MAX, paths->config_file);
+	return unknown_word("config", n_words, words, hint);
 }

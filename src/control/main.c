@@ -66,6 +66,13 @@ void complain(const char *fmt, ...)
 	(void)fputc('\n', stderr);
 }
 
+int unknown_word(const char *command, int n_words, char **words, const char *hint)
+{
+	if (n_words > 0)
+		complain("%s %s: no such command%s", command, words[0], hint);
+	return EX_USAGE;
+}
+
 void print_safely(struct slice text)
 {
 	put_safely(stdout, text);
@@ -105,7 +112,9 @@ int main(int argc, char **argv)
 		complain("POSTRIDER_SANDBOX: the directory's name is too long");
 		return EX_CONFIG;
 	}
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+	if (argc == 2 &&
+		(strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+			strcmp(argv[1], "help") == 0)) {
 		print_usage(stdout);
 		return EX_OK;
 	}

@@ -88,7 +88,7 @@ static void why_mail(struct printer *p, const struct msg_QUEUE_MAIL *m)
 
 	(void)printf("%s%s: from <", p->n > 1 ? "\n" : "", queue_id_format(m->queue_id).at);
 	print_safely(m->reverse_path);
-	(void)printf(">, here since %s\n", age_text(now > m->arrival_s ? now - m->arrival_s : 0));
+	(void)printf(">, here for %s\n", age_text(now > m->arrival_s ? now - m->arrival_s : 0));
 }
 
 static struct why_facts facts_of(const struct printer *p, const struct msg_QUEUE_RCPT *r)
@@ -134,10 +134,10 @@ static void why_rcpt(struct printer *p, const struct msg_QUEUE_RCPT *r)
 	print_in_full(r);
 	(void)printf("    whose problem  %s\n", w->whose);
 	if (r->next_attempt_s && p->state != QUEUE_MAIL_HELD && r->state == QUEUE_RCPT_WAITING)
-		(void)printf("    next attempt   %s (in %s); number %u; returned after %s\n",
-			time_text(r->next_attempt_s),
+		(void)printf("    next attempt   %s (in %s); number %u%s%s\n", time_text(r->next_attempt_s),
 			age_text(r->next_attempt_s > now ? r->next_attempt_s - now : 0), r->attempts + 1,
-			time_text(p->expires_s));
+			w->ends_early ? "" : "; returned after ",
+			w->ends_early ? "" : time_text(p->expires_s));
 	if (r->held_off_until_s > now)
 		(void)printf("    held off       no attempts to this destination before %s\n",
 			time_text(r->held_off_until_s));

@@ -308,5 +308,5 @@ int command_spool(const struct paths *paths, int n_words, char **words)
 			status = EX_USAGE;
 		return status == EX_OK ? acts[i].run(paths, &w) : status;
 	}
-	return EX_USAGE;
+	return unknown_word("spool", n_words, words, "");
 }

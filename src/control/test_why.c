@@ -37,6 +37,8 @@ static void every_row_is_reached(void **state)
 		{ "4.3.3", "|command", "cannot serve this kind", 't' },
 		{ "4.3.5", "the list /etc/mail/team cannot be used: No such file or directory",
 			"file of a mailing list", 't' },
+		{ "4.3.5", "the alias \"a\" (/etc/aliases line 4) has no usable recipient; run newaliases",
+			"alias has no recipient", 't' },
 		{ "4.3.5", "x", "configuration leads nowhere", 't' },
 		{ "4.3.0", "the command cannot be started (No such file or directory): \"/x\"",
 			"that an alias or .forward gives the mail to failed", 't' },

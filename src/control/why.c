@@ -90,7 +90,11 @@ static const struct row {
 		{ "The file of a mailing list (:include:) cannot be used.", SETUP,
 			"Mend the file that the reason names, or take it out of the alias or .forward that "
 			"includes it; `newaliases` names the line. Otherwise the mail is returned at the age "
-			"of queue.misconfigured_lifetime." } },
+			"of queue.misconfigured_lifetime.",
+			.ends_early = true } },
+	{ TRIED, "4.3.5", "the alias *",
+		{ "An alias has no recipient that can be used.", SETUP,
+			"Mend the line that the reason names; `newaliases` says what is wrong with it." } },
 	{ TRIED, "4.3.5", NULL,
 		{ "The configuration leads nowhere.", SETUP,
 			"Check relay.host and what the reason names: `postrider config check`, `postrider "

@@ -18,6 +18,7 @@ struct why_facts {
 };
 struct why_words {
 	const char *what, *whose, *help; /* help: with {id}, {host}, {port}, {domain}, {user} */
+	bool ends_early;		 /* at an age that help names: not at that of other mail */
 };
 
 extern const size_t n_why_rows;

@@ -288,7 +288,7 @@ static int list_offline(const struct config *config, struct listing *l)
 	if (!program_is_set_up(config))
 		return EX_UNAVAILABLE;
 	if (getuid() != 0 && !*config->paths.sandbox) {
-		program_complain("postriderd is not running");
+		program_complain("postriderd is not running; what waits meanwhile only root may list");
 		return EX_UNAVAILABLE;
 	}
 	r = spool_scan(config->paths.spool_dir, &visitor, l);

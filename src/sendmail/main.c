@@ -190,6 +190,11 @@ static int run_configured(struct paths *paths, const struct sendmail_options *o)
 		program_complain("-C: the file name is too long");
 		return EX_USAGE;
 	}
+	if (o->config_file &&
+		access(o->config_file, F_OK) < 0) { /* by its default name it need not be there */
+		program_complain("-C %s: %s", o->config_file, strerror(errno));
+		return EX_NOINPUT;
+	}
 	config = config_load_or_default(paths); /* mail must get away */
 	status = run(config, paths, o);
 	config_free(&config);

@@ -454,11 +454,11 @@ static bool check_words(struct parse *p)
 		return complain(p, "%s: only options and their values are expected here", o->words[0]);
 	for (int i = 0; wants_ids && i < o->n_words; i++)
 		if (!is_id(o->words[i]))
-			return complain(p, "%s is no queue id; mailq(1) shows them", o->words[i]);
+			return complain(p, "%s is no queue id; `mailq` shows them", o->words[i]);
 	if (o->mode == MODE_EXIM && o->verb >= EXIM_HEADER && o->n_words != 1)
 		return complain(p, "one message at a time is shown");
 	if (o->choice == CHOICE_ID && !is_id(o->choice_value))
-		return complain(p, "%s is no queue id; mailq(1) shows them", o->choice_value);
+		return complain(p, "%s is no queue id; `mailq` shows them", o->choice_value);
 	return true;
 }
 

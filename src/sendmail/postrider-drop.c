@@ -145,8 +145,14 @@ int main(void)
 			EX_DATAERR, "standard input is empty; sendmail(8) is the command that sends mail", 0);
 	raise_file_size();
 	dir = open(paths.drop_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0)
-		return fail(EX_TEMPFAIL, paths.drop_dir, errno);
+	if (dir < 0) {
+		bool is_forbidden = errno == EACCES;
+		(void)fail(EX_TEMPFAIL, paths.drop_dir, errno);
+		return is_forbidden
+			? fail(EX_TEMPFAIL,
+				  "is it setgid, as it must be? As root: `postrider setup` mends that", 0)
+			: EX_TEMPFAIL;
+	}
 	if (disk_is_full(dir))
 		return fail(EX_TEMPFAIL, "the disk is full", 0);
 	if (user_has_too_many(dir))

@@ -112,7 +112,9 @@ static bool listen_word(struct supervisor *s, struct slice word, unsigned n_proc
 		r = 0;
 	}
 	if (r < 0)
-		log_error("cannot listen on %.*s (smtpd.listen): %s", SLICE_ARG(word), strerror(-r));
+		log_error("cannot listen on %.*s (smtpd.listen): %s%s", SLICE_ARG(word), strerror(-r),
+			r == -EADDRINUSE ? "; `ss -ltnp` shows by whom: stop that other mail system for good"
+					 : "");
 	return r == 0;
 }
 

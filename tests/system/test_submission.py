@@ -251,6 +251,7 @@ STATUSES_UP = [
     ("user1", "newaliases", 77, "run newaliases as root"),
     ("user1", "sendmail user2; sendmail user2; sendmail user2", 75, r"Too many messages in a minute \(queue.max_per_uid\)"),
     ("root", "sendmail -bi -oA/no/such/file", 66, "/no/such/file"),
+    ("root", "sendmail -C /no/such/file user2", 66, "-C /no/such/file: No such file or directory"),
     ("root", "sendmail -Mf 010C5D6161923A1", 66, "no such mail in the queue"),
 ]
 STATUSES_DOWN = [
@@ -260,7 +261,7 @@ STATUSES_DOWN = [
     ("root", "sendmail -M 010C5D6161923A1", 75, "postriderd cannot be asked: No such file or directory"),
     ("user1", "exec prlimit --nproc=0 sendmail user2", 71, "Resource temporarily unavailable"),
     ("root", "chmod 0700 /var/spool/postrider/drop; chown root /var/spool/postrider/drop; "
-             "setpriv --reuid=user1 --regid=user1 --clear-groups sendmail user2", 75, "could not be left for its next start"),
+             "setpriv --reuid=user1 --regid=user1 --clear-groups sendmail user2", 75, "`postrider setup` mends that\n.*could not be left for its next start"),
     ("root", "mount -t tmpfs -o size=1m none /var/spool/postrider/drop; chmod 1777 /var/spool/postrider/drop; "
              "sendmail user2; s=$?; umount /var/spool/postrider/drop; exit $s", 75, "the disk is full"),
     ("root", "echo '[main]\nx = y' >/etc/postrider/postrider.conf; newaliases", 78, "postrider.conf:2: "),
