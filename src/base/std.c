@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* std.c - the last line of a process that found its own bug, and memory that is there or ends the process */
+/*
+ * std.c - the last line of a process that found its own bug, and memory that is there or ends the process
+ * No test of its own: memory that is there is in every test, and those that end a process end the test.
+ */
 #include "base/std.h"
 
 void check_failed(const char *cond, const char *file, int line)

@@ -4,6 +4,7 @@
  *
  * While a batch waits for its locks or its sync, the mails that arrive make up the next one. Nothing is
  * reported as delivered before the sync has succeeded; when it fails, the whole batch is cut off again.
+ * Tests: test_local.c, test_load.c, test_refusals.c, test_dry_run.c.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker_birth.c - a worker becomes its user: who that is, where his mailbox lies, root given up, the sandbox
+/*
+ * worker_birth.c - a worker becomes its user: who that is, where his mailbox lies, root given up, the
+ * sandbox
+ * Tests: test_privileges.c, test_local.c, tests/system/test_privileges.py.
  */
 #include "local/worker.h"
 #include "base/log.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_file.c - commands that put messages into files, and that show them in an editor; leaving */
+/*
+ * cmd_file.c - commands that put messages into files, and that show them in an editor; leaving
+ * Tests: tests/system/test_mail_folder.py.
+ */
 #include "base/file.h"
 #include "mailx/append.h"
 #include "mailx/child.h"

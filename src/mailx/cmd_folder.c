@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_folder.c - commands about folders as a whole: changing to one, listing, removing, renaming */
+/*
+ * cmd_folder.c - commands about folders as a whole: changing to one, listing, removing, renaming
+ * Tests: tests/system/test_mail_read.py, tests/system/test_mail_variables.py.
+ */
 #include "base/file.h"
 #include "mailx/child.h"
 #include "mailx/commands.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_mark.c - commands that mark messages; what the marks do happens on leaving (leave.c) */
+/*
+ * cmd_mark.c - commands that mark messages; what the marks do happens on leaving (leave.c)
+ * Tests: tests/system/test_mail_folder.py.
+ */
 #include "mailx/commands.h"
 #include "mailx/show.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_send.c - commands that write or pass on messages */
+/*
+ * cmd_send.c - commands that write or pass on messages
+ * Tests: tests/system/test_mail_compose.py.
+ */
 #include "base/clock.h"
 #include "mail/date.h"
 #include "mail/header.h"

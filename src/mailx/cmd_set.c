@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_set.c - commands about variables, names, header fields, start-up files, shells and help */
+/*
+ * cmd_set.c - commands about variables, names, header fields, start-up files, shells and help
+ * Tests: tests/system/test_mail_startup.py, tests/system/test_mail_variables.py.
+ */
 #include "mailx/child.h"
 #include "mailx/commands.h"
 #include "mailx/rcfile.h"

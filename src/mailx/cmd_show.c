@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_show.c - commands that show messages and summaries, or give them to a program */
+/*
+ * cmd_show.c - commands that show messages and summaries, or give them to a program
+ * Tests: tests/system/test_mail_read.py.
+ */
 #include "mailx/child.h"
 #include "mailx/commands.h"
 #include "mailx/show.h"

@@ -4,6 +4,7 @@
  *
  * A sender chooses the names of attachments, so they get their base name only, in the current directory, and
  * never take the place of a file that is there.
+ * Tests: tests/system/test_mail_read.py.
  */
 #include "base/file.h"
 #include "mail/header.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c - mail(1): options and start-up files, then sending or reading */
+/*
+ * main.c - mail(1): options and start-up files, then sending or reading
+ * Tests: tests/system/test_mail_send.py, tests/system/test_mail_read.py, tests/system/test_mail_startup.py.
+ */
 #include "base/file.h"
 #include "mail/address.h"
 #include "mailx/commands.h"

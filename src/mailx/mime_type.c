@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mime_type.c - the type of an attachment: a short table, then the host's mime.types, then the bytes */
+/*
+ * mime_type.c - the type of an attachment: a short table, then the host's mime.types, then the bytes
+ * Tests: test_mime.c.
+ */
 #include "base/file.h"
 #include "mailx/mime_out.h"
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * queue.h - the queue role: the only one that opens the spool
  *
  * Accepts mail and promises it, asks lookup where it goes, hands it out, records results, writes bounces;
- * answers commands on the control socket. Tests: src/queue/test_*.c, tests/system.
+ * answers commands on the control socket. Layer: role. Tests: src/queue/test_*.c, tests/system.
  */
 #pragma once
 

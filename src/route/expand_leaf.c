@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * expand_leaf.c - the leaves of an expansion: made, compared, answered; and how an expansion fails as a whole
+ * Tests: test_expand.c, fuzz/fuzz_expand.c.
  */
 #include "route/expand-private.h"
 #include "mail/trail.h"

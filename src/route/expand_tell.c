@@ -3,6 +3,7 @@
  * expand_tell.c - the words of a dry run: what each decision of an expansion is called, for who listens
  *
  * Decides nothing. Without a listener nothing is put into words: mail pays one comparison for each.
+ * Tests: test_expand.c, tests/system/test_explain.py.
  */
 #include "route/expand-private.h"
 

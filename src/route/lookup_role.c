@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lookup_role.c - the process of the lookup role: its jail, its channels */
+/*
+ * lookup_role.c - the process of the lookup role: its jail, its channels
+ * Tests: tests/system/test_roles.py, tests/system/test_privileges.py.
+ */
 #include "route/lookup.h"
 #include "route/route.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rcpt_job.c - RCPT_CHECK: a verdict at once, or after one question to the user database */
+/*
+ * rcpt_job.c - RCPT_CHECK: a verdict at once, or after one question to the user database
+ * Tests: test_lookup.c.
+ */
 #include "route/lookup.h"
 #include "route/rcpt_check.h"
 

@@ -5,6 +5,7 @@
  * A list may have a hundred thousand members: only some questions are open at a time, so that others get
  * their turn, and leaves leave only as fast as the asker reads. A dry run is the same, and tells each
  * decision before the leaves; it is bounded, so its steps fit into the channel or are left out.
+ * Tests: test_lookup.c, tests/system/test_explain.py.
  */
 #include "route/expand.h"
 #include "route/lookup.h"

@@ -4,6 +4,7 @@
  *
  * It runs foreign code (NSS modules), so it has no system call filter; it has a uid without rights, no
  * descriptor but its channels, and lookup as its only peer. When a module hangs, lookup has it replaced.
+ * Tests: the answers in test_users.c; tests/system/test_roles.py.
  */
 #include "ipc/role.h"
 #include "route/route.h"

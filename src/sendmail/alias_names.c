@@ -4,6 +4,7 @@
  * Sendmail; see postalias(1), praliases(8)
  *
  * Options, output and exit statuses are theirs, the tables are ours.
+ * Tests: tests/system/test_aliases.py.
  */
 #include "base/limits.h"
 #include "mail/aliases_text.h"

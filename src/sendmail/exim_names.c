@@ -4,6 +4,7 @@
  * Exim; see sendmail(8)
  *
  * Options and messages are Exim's, what they do is ours. Who may, the daemon decides by the real uid.
+ * Tests: tests/system/test_sendmail.py.
  */
 #include "base/limits.h"
 #include "ipc/queue_orders.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flush.c - sendmail -q: queued mail is tried now, all of it or what is chosen; see program.h */
+/*
+ * flush.c - sendmail -q: queued mail is tried now, all of it or what is chosen; see program.h
+ * Tests: tests/system/test_queue_cases.py.
+ */
 #include "ipc/queue_orders.h"
 #include "mail/queue_id.h"
 #include "sendmail/program.h"

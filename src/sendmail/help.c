@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* help.c - what --help prints, and the short text behind a mistake; see program.h */
+/*
+ * help.c - what --help prints, and the short text behind a mistake; see program.h
+ * Tests: tests/system/test_sendmail.py.
+ */
 #include "sendmail/program.h"
 
 static const char sendmail_usage[] =

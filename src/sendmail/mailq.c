@@ -4,6 +4,8 @@
  *
  * Asks the daemon and prints as answers come. With the daemon down root reads the spool and the drop
  * directory, changing nothing.
+ * Tests: tests/system/test_queue_cases.py, tests/system/test_sendmail.py,
+ * tests/system/test_queue_commands.py.
  */
 #include "base/limits.h"
 #include "ipc/client.h"

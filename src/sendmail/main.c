@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - sendmail, mailq, newaliases: one program by three names; see sendmail(8)
+ * main.c - sendmail, mailq, newaliases and the names of other mail systems: one program; see sendmail(8)
  *
  * Holds no privilege and needs none: the daemon learns the real uid from the kernel. Works with an empty
  * environment, closed descriptors, any umask and no_new_privs.
+ * Tests: tests/system/test_submission.py, tests/system/test_sendmail.py.
  */
 #include "base/file.h"
 #include "base/log.h"

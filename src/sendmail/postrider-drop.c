@@ -6,6 +6,8 @@
  * believes no environment (in a set-id process POSTRIDER_SANDBOX is ignored), parses nothing, follows
  * nothing. Exit 0 means: file, name and directory are on stable storage. Who sent the mail is the file's
  * owner, which the kernel sets.
+ * Tests: tests/system/test_submission.py, tests/system/test_sync_order.py,
+ * tests/system/test_system_setup.py.
  */
 #include "base/file.h"
 #include "config/paths.h"

@@ -4,6 +4,7 @@
  * sendmail(8)
  *
  * Everything up to the end of the input is read before anything is queued: killed midway, nothing is sent.
+ * Tests: tests/system/test_submission.py, fuzz/fuzz_sendmail.c.
  */
 #include "base/clock.h"
 #include "base/limits.h"

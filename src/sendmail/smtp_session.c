@@ -7,6 +7,7 @@
  * bounces what has no destination. Nothing of the network's defences is needed here; the client is this user.
  * Lines may end with LF when the first one does. With -bS nobody reads replies: what goes wrong is told on
  * standard error, with the line, and by the exit status.
+ * Tests: tests/system/test_sendmail.py, fuzz/fuzz_sendmail.c.
  */
 #include "base/file.h"
 #include "base/limits.h"

@@ -4,6 +4,7 @@
  * program.h
  *
  * The running daemon is asked (ipc/explanation.h); no mail is made but the report that -bv -v sends.
+ * Tests: tests/system/test_explain.py.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -7,6 +7,7 @@
  *
  * An SMTP server judges once for all recipients; an LMTP server once for each that it accepted, in their
  * order (RFC 2033 4.2): what it has taken for one stays taken, whatever becomes of the connection.
+ * Tests: test_relay.c, test_lmtp.c.
  */
 #include "mail/trail.h"
 #include "smtp/session-private.h"

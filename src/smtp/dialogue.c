@@ -8,6 +8,7 @@
  * Replies are read in order; each goes to the function that the table names for its phase and class. A reply
  * that nobody waits for, or that is none, ends the connection: whatever followed could be taken for the
  * answer to something else. 421 means in every phase that the connection is over.
+ * Tests: test_relay.c, test_relay_refused.c, test_lmtp.c.
  */
 #include "smtp/session-private.h"
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session-private.h - the parts of a session, for session.c, dialogue.c, transaction.c and content.c alone */
+/*
+ * session-private.h - the parts of a session, for session.c, dialogue.c, transaction.c and content.c alone
+ *
+ * Layer: role smtp. Tests: test_relay.c, test_lmtp.c.
+ */
 #pragma once
 #include "mail/dot.h"
 #include "mail/reply.h"

@@ -5,6 +5,7 @@
  * Two cursors walk over the same commands: what has been sent, and whose reply came. Without PIPELINING the
  * first waits for the second. Recipients with different forwarding trails get different Delivered-To fields,
  * so they go in different transactions.
+ * Tests: test_relay.c, test_relay_refused.c.
  */
 #include "base/limits.h"
 #include "mail/envelope_options.h"

@@ -4,6 +4,7 @@
  *
  * The table says when; the handlers stand below it in the order of a dialogue. RCPT is the one that waits for
  * another role: rcpt_ask() names lookup's answer, session_verdict() takes it.
+ * Tests: test_session.c, fuzz/fuzz_smtpd_session.c, tests/system/test_dialogues.py.
  */
 #include "smtpd/session-private.h"
 #include "base/limits.h"

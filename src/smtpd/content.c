@@ -5,6 +5,7 @@
  * What is wrong with a mail is said once, behind its true end, so that the session stays in step (RFC 5321
  * 4.1.1.4; smuggling). Queue hears of a mail only with its first content: one that is bad within the first
  * read costs nobody else anything.
+ * Tests: test_content.c, fuzz/fuzz_smtpd_session.c.
  */
 #include "smtpd/session-private.h"
 #include "base/clock.h"

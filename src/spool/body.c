@@ -5,6 +5,7 @@
  * bodies/N.tmp while it grows; after its fsync it is named bodies/ID.body, and the commit thread syncs the
  * directory before the record that refers to it is written. One work item per body at a time: what arrives
  * meanwhile gathers for the next one.
+ * Tests: test_spool.c, test_crash.c, test_faults.c.
  */
 #include "spool/spool-private.h"
 #include "base/file.h"

@@ -11,6 +11,7 @@
  * that are not yet written stand in front in the list of their segment, so the next one is found at once;
  * new messages are not written, the log has them. Nothing waits for a checkpoint, and no segment: one that
  * refers to segments that were freed meanwhile is right (docs/SPOOL.md, "Checkpoints").
+ * Tests: test_checkpoint.c, test_checkpoint_write.c, test_bounds.c.
  */
 #include "spool/spool-private.h"
 #include "base/clock.h"

@@ -5,6 +5,7 @@
  * So it is read twice: once to judge it, once to hand its messages over. Nothing in it is believed that its
  * checksums do not cover, and nothing is missed without one: slices are numbered, and the last one says how
  * many messages there are.
+ * Tests: test_checkpoint.c, fuzz/fuzz_spool_checkpoint.c.
  */
 #include "spool/spool-private.h"
 #include "base/file.h"

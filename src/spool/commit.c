@@ -9,6 +9,7 @@
  * batch is refused; results and removals are facts and are written again to the next segment, at the front of
  * the line, until a disk takes them. What the failed batch left on disk is void, because the next segment's
  * first batch states the last sequence number that was confirmed (docs/SPOOL.md, "Void records").
+ * Tests: test_spool.c, test_crash.c, test_faults.c.
  */
 #include "spool/spool-private.h"
 #include "base/clock.h"

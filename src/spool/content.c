@@ -5,6 +5,7 @@
  * A fresh message keeps the very buffer that was written to the log, so that delivering it reads nothing.
  * Buffers go when the queue says so, or the oldest first when they exceed the budget. Content from disk is
  * checked as a whole before its first byte is handed out: what is damaged never leaves as mail.
+ * Tests: test_spool.c, test_damage.c.
  */
 #include "spool/spool-private.h"
 #include "base/crc32c.h"

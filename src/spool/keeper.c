@@ -5,6 +5,7 @@
  * One at a time, because segments must disappear from disk in the order of their age (docs/SPOOL.md,
  * "Freeing"): each task ends with a sync of the directory. A segment that cannot be taken away holds up the
  * younger ones, never the preparation of new ones.
+ * Tests: test_reclaim.c, test_faults.c.
  */
 #include "spool/spool-private.h"
 #include "base/clock.h"

@@ -9,6 +9,7 @@
  *
  * A checkpoint may be older than the last freeing of segments. A message of it whose segment is older than
  * the oldest in use is gone: segments are freed in the order of their age, when all in them is dead.
+ * Tests: test_load.c, test_checkpoint.c.
  */
 #include "spool/spool-private.h"
 #include "base/file.h"

@@ -4,6 +4,7 @@
  *
  * Content that outgrows the threshold moves to a body file; the threshold sinks as the memory for all content
  * in flight fills, so that many senders of middling messages cannot exhaust it.
+ * Tests: test_spool.c, test_faults.c.
  */
 #include "spool/spool-private.h"
 #include "base/crc32c.h"

@@ -5,6 +5,7 @@
  * Nothing is changed on disk before the end of the log has been read, and nothing is handed over before its
  * last batch has been written over itself and synced: a message that is acted on does not vanish with a power
  * cut. How long it takes depends on the size of one segment, not on how many messages there are.
+ * Tests: test_recovery.c, test_crash.c.
  */
 #include "spool/spool-private.h"
 #include "base/file.h"

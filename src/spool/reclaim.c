@@ -10,6 +10,7 @@
  * One round at a time; its records are in no hurry. Nothing comes back before a whole segment is empty, so a
  * round grows with what is too much: it must outrun the mail that is written meanwhile, even when all that is
  * old lives. So dead space stays below twice the live plus a few segments.
+ * Tests: test_reclaim.c, test_bounds.c.
  */
 #include "spool/spool-private.h"
 #include "base/clock.h"

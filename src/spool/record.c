@@ -6,6 +6,7 @@
  * An operation carries its fields encoded, so the caller's structs need not live. When it comes back from the
  * commit thread its finish function adjusts the books and answers the caller. An entry that is removed while
  * operations for it are on their way is forgotten by them (the watched list).
+ * Tests: test_spool.c, test_faults.c.
  */
 #include "spool/spool-private.h"
 

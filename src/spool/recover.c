@@ -7,6 +7,7 @@
  * fields are read again, one message at a time, when it is handed on. A MESSAGE record replaces whatever was
  * there (a copy holds the state at its place in the log), so replaying is idempotent. Changes of messages
  * that are not known are those of messages that are gone, or, with a checkpoint, of one that it has.
+ * Tests: test_recovery.c, fuzz/fuzz_spool_segment.c.
  */
 #include "spool/spool-private.h"
 #include "base/fields.h"

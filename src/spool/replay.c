@@ -11,6 +11,7 @@
  *
  * Bytes of mail cannot pose as headers: each segment's headers carry its random nonce. Read errors count as
  * damage.
+ * Tests: test_recovery.c, test_damage.c, fuzz/fuzz_spool_segment.c.
  */
 #include "spool/spool-private.h"
 #include "base/file.h"

@@ -3,6 +3,7 @@
  * scan.c - looking at a spool that nobody has open: every record, every message, and on request all content
  *
  * Reads the whole log, whatever checkpoints there are: it is the truth, they only save time.
+ * Tests: test_spool.c, tests/system/test_spool_command.py.
  */
 #include "spool/spool-private.h"
 #include "base/file.h"

@@ -6,6 +6,7 @@
  * recycled loses its old name, and that is synced, before a byte of it changes: so a name never stands for
  * another generation's bytes, and files disappear in order. Everything here blocks and runs off the commit
  * thread.
+ * Tests: test_reclaim.c, test_crash.c.
  */
 #include "spool/spool-private.h"
 #include "base/file.h"

@@ -4,6 +4,7 @@
  *
  * The path is that of our own configuration; who asks names none. A stream socket of this host takes a
  * connection at once or not at all, so nothing here waits.
+ * Tests: tests/system/test_lmtp.py.
  */
 #include "config/mailbox_transport.h"
 #include "supervisor/supervisor.h"

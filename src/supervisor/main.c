@@ -3,6 +3,7 @@
  * main.c - postriderd: the supervisor, or, started by it, one of its roles
  *
  * A role is told by the program's name ("postriderd: queue"), which ps(1) shows too.
+ * Tests: tests/system/test_roles.py.
  */
 #include "table/alias_rebuild.h"
 #include "supervisor/supervisor.h"

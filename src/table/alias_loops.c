@@ -4,6 +4,7 @@
  *
  * With a stack of its own, since a chain can be as long as the file. A way back to a name that names itself
  * is no loop: there it means that user's mailbox, as for two users who forward to each other and keep copies.
+ * Tests: test_alias_build.c.
  */
 #include "base/limits.h"
 #include "table/alias_check.h"
