@@ -256,7 +256,7 @@ enum folder_edit folder_edit(struct folder *f, size_t index, struct slice text)
 	if (!is_one_message(text, &scanned))
 		return FOLDER_EDIT_NOT_ONE;
 	edited = mem_new(sizeof(*edited));
-	*edited = (struct edited){ .text = BUF_INIT(MAILX_TEXT_MAX),
+	*edited = (struct edited){ .text = BUF_INIT(text.len + 2),
 		.stored_head_size = m->edited ? m->edited->stored_head_size : m->head_size };
 	buf_append(&edited->text, text);
 	while (edited->text.len < 2 || memcmp(edited->text.at + edited->text.len - 2, "\n\n", 2) != 0)
