@@ -139,6 +139,16 @@ int file_rename(int from_dir, const char *from, int to_dir, const char *to)
 	return file_result(renameat(from_dir, from, to_dir, to));
 }
 
+int file_rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+	int r = file_result(renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE));
+
+	if (r != -EINVAL)
+		return r;
+	r = file_link(from_dir, from, to_dir, to); /* NFS and some others cannot do it in one step */
+	return r == 0 ? file_unlink(from_dir, from) : r;
+}
+
 int file_exchange(int dir_a, const char *a, int dir_b, const char *b)
 {
 	return file_result(renameat2(dir_a, a, dir_b, b, RENAME_EXCHANGE));

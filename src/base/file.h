@@ -27,6 +27,8 @@ MUST_USE int file_sync_fs(int fd);   /* syncfs: all of that file system */
 MUST_USE int file_sync_dir(int dirfd);
 
 MUST_USE int file_rename(int from_dir, const char *from, int to_dir, const char *to);
+/* -EEXIST when there is something at `to' already. */
+MUST_USE int file_rename_new(int from_dir, const char *from, int to_dir, const char *to);
 /* The two names change places at once; both must be there. */
 MUST_USE int file_exchange(int dir_a, const char *a, int dir_b, const char *b);
 MUST_USE int file_link(int from_dir, const char *from, int to_dir, const char *to);

@@ -139,6 +139,10 @@ static void links_and_makes_dirs(void **state)
 	assert_int_equal(file_replace(dir, "a", 0600, SLICE("x")), 0);
 	assert_int_equal(file_link(dir, "a", dir, "b"), 0);
 	assert_int_equal(file_link(dir, "a", dir, "b"), -EEXIST);
+	assert_int_equal(file_rename_new(dir, "a", dir, "b"), -EEXIST);
+	assert_int_equal(file_rename_new(dir, "nothing", dir, "c"), -ENOENT);
+	assert_int_equal(file_rename_new(dir, "a", dir, "c"), 0);
+	assert_int_equal(file_rename(dir, "c", dir, "a"), 0);
 	assert_int_equal(file_rename(dir, "a", dir, "c"), 0);
 	assert_int_equal(fstatat(dir, "c", &st, 0), 0);
 	assert_int_equal(st.st_nlink, 2);

@@ -112,12 +112,13 @@ static int remove_maildir(const char *path)
 	if (root < 0)
 		return -errno;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		auto_close int part = openat(root, parts[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		DIR *dir;
-		int r = file_list(root, parts[i], &dir);
+		int r = part < 0 ? -errno : file_list(part, ".", &dir);
 		if (r == -ENOENT)
 			continue;
 		if (r < 0)
-			return r;
+			return r; /* a symbolic link too: what it leads to is somebody else's */
 		for (const struct dirent *e; (e = readdir(dir));)
 			if (e->d_name[0] != '.')
 				(void)file_unlink(dirfd(dir), e->d_name); /* what stays is told by rmdir */
@@ -163,7 +164,7 @@ enum command_result cmd_rename(struct mailx *mx, struct command_args *args)
 	if (!name_other_folder(mx, args->words.at[0], &from) ||
 		!mailx_file_name(mx, args->words.at[1], &to) || !buf_cstr(&to))
 		return COMMAND_FAILED;
-	r = renameat2(AT_FDCWD, buf_cstr(&from), AT_FDCWD, buf_cstr(&to), RENAME_NOREPLACE) < 0 ? -errno : 0;
+	r = file_rename_new(AT_FDCWD, buf_cstr(&from), AT_FDCWD, buf_cstr(&to));
 	if (r < 0)
 		mailx_error(mx, "cannot rename \"%s\" to \"%s\": %s", buf_cstr(&from), buf_cstr(&to),
 			strerror(-r));

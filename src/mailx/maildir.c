@@ -78,7 +78,7 @@ static void add_message(struct folder *f, const char *file)
 	strlist_add(&f->files, file);
 	*mbox_index_add(&f->messages) = (struct message){ .size = (uint64_t)st.st_size,
 		.flags = (uint16_t)flags,
-		.stored = (uint16_t)(flags & MESSAGE_STORED) };
+		.stored = (uint16_t)(flags & MESSAGE_IN_NAME) };
 }
 
 /* Takes in what is there and not known yet, in the order of arrival. */
@@ -149,12 +149,17 @@ bool maildir_find_again(struct folder *f, size_t index)
 static int open_message(struct folder *f, size_t index)
 {
 	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, fd;
+	struct stat st;
 
 	fd = openat(f->fd, f->files.at[index], flags);
 	if (fd < 0 && errno == ENOENT && maildir_find_again(f, index))
 		fd = openat(f->fd, f->files.at[index], flags);
 	if (fd < 0)
 		return errno == ENOENT ? -ESTALE : -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		cleanup_close(&fd);
+		return -ESTALE; /* it was a file when it was listed */
+	}
 	return fd;
 }
 

@@ -9,6 +9,9 @@
 #pragma once
 #include "mailx/mbox.h"
 
+/* What a name can say. */
+#define MESSAGE_IN_NAME (MESSAGE_STORED | MESSAGE_DELETED)
+
 /* What stays the same for all the message's life: without the directory and without ":2,FLAGS". */
 struct slice maildir_unique(const char *file);
 /* enum message_flag as the name holds them: new/ is MESSAGE_NEW, T (trashed by another reader)

@@ -20,19 +20,29 @@ static int sync_part(int root, const char *part)
 	return fd < 0 ? -errno : file_sync_dir(fd);
 }
 
+/* What the name says now, which another reader may have changed, with what was changed in this session. */
+static unsigned flags_to_be(const char *file, const struct message *m)
+{
+	unsigned changed = (m->flags ^ m->stored) & MESSAGE_IN_NAME;
+
+	return (maildir_flags(file) & ~changed) | (m->flags & changed);
+}
+
 static int change_file(struct folder *f, size_t index)
 {
 	const struct message *m = &f->messages.at[index];
 	auto_buf struct buf name = BUF_INIT(PATH_MAX);
+	int r;
 
 	if (m->flags & MESSAGE_DELETED)
 		return file_unlink(f->fd, f->files.at[index]);
-	maildir_rename_for(f->files.at[index], m->flags, &name);
+	maildir_rename_for(f->files.at[index], flags_to_be(f->files.at[index], m), &name);
 	if (!buf_cstr(&name))
 		return -ENAMETOOLONG;
 	if (strcmp(buf_cstr(&name), f->files.at[index]) == 0)
 		return 0;
-	return file_rename(f->fd, f->files.at[index], f->fd, buf_cstr(&name));
+	r = file_rename_new(f->fd, f->files.at[index], f->fd, buf_cstr(&name));
+	return r == -EEXIST ? 0 : r; /* a message under a double name: both stay as they are */
 }
 
 /* A message that is gone altogether was deleted by another reader: nothing is left to do for it. */
@@ -144,7 +154,7 @@ static int add_one(int root, struct slice mbox_text, const struct message *m, st
 		return -ENAMETOOLONG;
 	r = write_aside(root, buf_cstr(&aside), buf_slice(&content));
 	if (r == 0)
-		r = file_rename(root, buf_cstr(&aside), root, buf_cstr(name_out));
+		r = file_rename_new(root, buf_cstr(&aside), root, buf_cstr(name_out));
 	if (r < 0)
 		(void)file_unlink(root, buf_cstr(&aside)); /* the first failure is what counts */
 	return r;

@@ -35,7 +35,7 @@ struct message {
 	uint32_t head_crc;  /* CRC-32C of those bytes: tells a folder that another program rewrote */
 	uint32_t n_lines;   /* 0: not counted yet */
 	uint16_t flags;	    /* enum message_flag */
-	uint16_t stored;    /* those of MESSAGE_STORED that the folder holds */
+	uint16_t stored; /* those of MESSAGE_STORED that the folder holds; in a Maildir of MESSAGE_IN_NAME */
 	struct edited
 		*edited; /* owned; NULL: the text is as the folder has it. head_size is that of this text */
 };

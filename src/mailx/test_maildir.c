@@ -160,7 +160,71 @@ static void gets_along_with_other_readers(void **state)
 	f.mx.folder.messages.at[0].flags |= MESSAGE_DELETED;
 	f.mx.folder.messages.at[1].flags = MESSAGE_READ;
 	assert_int_equal(rewrite_folder(&f.mx.folder, false, &outcome), REWRITE_DONE);
-	assert_true(has_file(&f, "cur/1582107036.b:2,PS"));
+	assert_true(has_file(&f, "cur/1582107036.b:2,FPS")); /* the flag of the other reader stays */
+	fixture_deinit(&f);
+}
+
+/* What another reader said of messages that are not changed here stays; what is changed here is all that is.
+ */
+static void keeps_flags_of_other_readers(void **state)
+{
+	static const struct {
+		const char *theirs;
+		unsigned set, cleared; /* here */
+		const char *wanted;
+	} rows[] = {
+		{ "cur/1582107036.b:2,RS", 0, MESSAGE_NEW, "cur/1582107036.b:2,RS" },
+		{ "cur/1582107036.b:2,T", MESSAGE_READ, MESSAGE_NEW, "cur/1582107036.b:2,ST" },
+		{ "cur/1582107036.b:2,S", MESSAGE_FLAGGED, 0, "cur/1582107036.b:2,FS" },
+		{ "cur/1582107036.b:2,F", MESSAGE_FLAGGED, MESSAGE_NEW, "cur/1582107036.b:2,F" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct rewrite_outcome outcome;
+		struct fixture f;
+		make_box(&f);
+		open_box(&f);
+		assert_int_equal(
+			renameat(f.mx.folder.fd, "new/1582107036.b", f.mx.folder.fd, rows[i].theirs), 0);
+		f.mx.folder.messages.at[1].flags |= (uint16_t)rows[i].set;
+		f.mx.folder.messages.at[1].flags &= (uint16_t)~rows[i].cleared;
+		assert_int_equal(rewrite_folder(&f.mx.folder, false, &outcome), REWRITE_DONE);
+		assert_true(has_file(&f, rows[i].wanted));
+		fixture_deinit(&f);
+	}
+}
+
+static void takes_back_what_was_trashed(void **state)
+{
+	struct rewrite_outcome outcome;
+	struct fixture f;
+
+	make_box(&f);
+	open_box(&f);
+	f.mx.folder.messages.at[2].flags &= (uint16_t)~MESSAGE_DELETED; /* and nothing else */
+	assert_int_equal(rewrite_folder(&f.mx.folder, false, &outcome), REWRITE_DONE);
+	assert_true(has_file(&f, "cur/1582107037.c:2,FP"));
+	fixture_deinit(&f);
+}
+
+/* Two messages that claim to be the same one, and a file that becomes something else. */
+static void loses_nothing_in_a_muddle(void **state)
+{
+	auto_buf struct buf text = BUF_INIT(1000);
+	struct rewrite_outcome outcome;
+	struct fixture f;
+
+	make_box(&f);
+	put_file(&f, "cur/1582107036.b:2,S", GREEN);
+	open_box(&f);
+	assert_int_equal(f.mx.folder.messages.n, 4);
+	for (size_t i = 0; i < f.mx.folder.messages.n; i++)
+		f.mx.folder.messages.at[i].flags = MESSAGE_READ;
+	assert_int_equal(rewrite_folder(&f.mx.folder, false, &outcome), REWRITE_DONE);
+	assert_true(has_file(&f, "new/1582107036.b") && has_file(&f, "cur/1582107036.b:2,S"));
+	assert_int_equal(unlinkat(f.mx.folder.fd, "cur/1582107035.a:2,S", 0), 0);
+	assert_int_equal(mkfifoat(f.mx.folder.fd, "cur/1582107035.a:2,S", 0600), 0);
+	assert_int_equal(folder_read(&f.mx.folder, 0, &text), -ESTALE);
 	fixture_deinit(&f);
 }
 
@@ -200,6 +264,9 @@ int main(void)
 		cmocka_unit_test(opens_and_reads),
 		cmocka_unit_test(writes_flags_into_names),
 		cmocka_unit_test(gets_along_with_other_readers),
+		cmocka_unit_test(keeps_flags_of_other_readers),
+		cmocka_unit_test(takes_back_what_was_trashed),
+		cmocka_unit_test(loses_nothing_in_a_muddle),
 		cmocka_unit_test(adds_messages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

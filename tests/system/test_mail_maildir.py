@@ -95,6 +95,32 @@ def test_new_mail_is_taken_in(mail):
     assert terminal.end() == 0 and numbers(box) == [1, 2, 3]
 
 
+def test_two_readers_at_once(mail):
+    box = make_maildir(mail.home / "box", {f"new/158210703{n}.{n}": content(n) for n in (1, 2, 3, 4)})
+    ours, theirs = (mail.terminal("-N", "-f", box) for _ in range(2))
+    for terminal, lines in ((ours, ["flag 1", "answered 2", "d 3"]), (theirs, ["p 1", "draft 2", "d 4"])):
+        terminal.expect("& ")
+        for line in lines:
+            terminal.line(line)
+            terminal.expect("& ")
+    for terminal in (ours, theirs):
+        terminal.line("q")
+        assert terminal.end() == 0, terminal.all
+    assert files(box) == {"cur/1582107031.1:2,FS": content(1), "cur/1582107032.2:2,DR": content(2)}
+
+
+def test_removing_a_maildir_does_not_follow_links(mail):
+    other = mail.home / "other"
+    other.mkdir()
+    (other / "mine").write_text("mine\n")
+    box = make_maildir(mail.home / "box", {})
+    (box / "cur").rmdir()
+    (box / "cur").symlink_to(other)
+    mail.mailbox.write_text(message(1))
+    done = session(mail, "remove box", "x")
+    assert "cannot remove" in done.err and (other / "mine").read_text() == "mine\n"
+
+
 def test_saving_to_a_maildir(mail):
     mail.mailbox.write_text(box(1, 2) + message(3, body=">From the start\n"))
     done = session(mail, "p 1", "flag 1", "s 1 made/", "s 2 made", "c 3 made", "q")
@@ -203,6 +229,15 @@ def test_trouble_at_every_write_to_a_maildir_loses_nothing(mail, break_at):
         found = files(path)
         assert set(numbers(path)) >= {2, 3, 5}, (position, call, found)
         assert all(text == content(int(re.search(r"subject (\d)", text)[1])) for text in found.values()), position
+
+
+@needs_trace
+def test_a_file_system_without_renames_that_replace_nothing(mail):
+    box = make_maildir(mail.home / "box", {"new/1582107031.1": content(1), "new/1582107032.2": content(2)})
+    subprocess.run(["strace", "-qq", "-e", "trace=renameat2", "-e", "inject=renameat2:error=EINVAL", "-o", "/dev/null",
+                    *mail.command("-N", "-f", box)], input=b"p 1\nflag 2\nq\n", cwd=mail.home, capture_output=True,
+                   env={**mail.env, "ASAN_OPTIONS": "detect_leaks=0"}, check=True)
+    assert files(box) == {"cur/1582107031.1:2,S": content(1), "cur/1582107032.2:2,F": content(2)}
 
 
 @needs_trace
