@@ -33,6 +33,7 @@ int child_start(const struct child *c, pid_t *pid_out)
 	(void)fflush(stdout);
 	(void)sigemptyset(&defaults);
 	(void)sigaddset(&defaults, SIGPIPE);
+	(void)sigaddset(&defaults, SIGXFSZ);
 	if (posix_spawn_file_actions_init(&files) || posix_spawnattr_init(&attributes))
 		return -ENOMEM;
 	(void)posix_spawnattr_setsigdefault(&attributes, &defaults);

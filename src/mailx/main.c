@@ -14,6 +14,7 @@
 #include "mailx/session.h"
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
@@ -291,7 +292,8 @@ int main(int argc, char **argv)
 	struct options options;
 	int status;
 
-	(void)setlocale(LC_CTYPE, ""); /* an unknown locale leaves "C" */
+	(void)signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit is an error of that write */
+	(void)setlocale(LC_CTYPE, "");	/* an unknown locale leaves "C" */
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_GOOD: break;
 	case OPTIONS_BAD: options_free(&options); return EX_USAGE;

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -375,6 +376,17 @@ SHRINK = ["d 2", "d 4", "q"]
 GROW = ["q"]
 CRASHES = [("system", SHRINK), ("system", GROW), ("file", SHRINK), ("file", GROW)]
 LONG = "text\n" + "a line that fills the message\n" * 20000  # changed in place by several writes
+
+
+@pytest.mark.parametrize("lines", ["c 2 taken\nx\n", "d 1\nq\n"], ids=["save", "leave"])
+def test_a_limit_on_sizes_is_told_and_loses_nothing(mail, lines):
+    before = box(1) + message(2, body="a line\n" * 20000)
+    mail.mailbox.write_text(before)
+    done = subprocess.run(mail.command("-N"), input=lines.encode(), capture_output=True, env=mail.env, cwd=mail.home,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)))
+    assert done.stderr.endswith(b": File too large\n"), done
+    assert mail.mailbox.read_text() == before
+    assert [path.name for path in mail.mailbox.parent.iterdir()] == ["user1"] and not any(mail.home.iterdir())
 
 
 @needs_trace
