@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* configuration.c - postrider config: mistakes, effective values, the table of settings; see commands.h */
 #include "control/commands.h"
+#include "base/writer.h"
 #include "ipc/client.h"
 #include <sysexits.h>
 
 #define DAEMON_PATIENCE_MS 2000
+
+/* It says as whom commands run: who may write it may become anybody. */
+static void check_writers(const struct paths *paths)
+{
+	struct file_writer w;
+
+	if (!*paths->sandbox && file_other_writer(paths->config_file, &w))
+		complain("warning: %s may write %s, and so become root: %s %s", w.who, w.where, w.mend,
+			w.where);
+}
 
 static int config_check(const struct paths *paths, const char *name)
 {
@@ -14,6 +25,7 @@ static int config_check(const struct paths *paths, const char *name)
 	if (!c)
 		return EX_CONFIG; /* each mistake has been told with file and line */
 	config_free(&c);
+	check_writers(paths);
 	if (access(paths->config_file, F_OK) < 0)
 		(void)printf("%s does not exist: every setting has its default\n", paths->config_file);
 	else

@@ -3,6 +3,7 @@
 #include "supervisor/supervisor.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/writer.h"
 #include "config/directories.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -311,6 +312,15 @@ static bool go_background(void)
 	return take_background(ready[1], words[1]);
 }
 
+/* It says as whom commands run. */
+static void warn_of_writers(const struct paths *paths)
+{
+	struct file_writer w;
+
+	if (!*paths->sandbox && file_other_writer(paths->config_file, &w))
+		log_warning("%s may write %s, and so become root: %s %s", w.who, w.where, w.mend, w.where);
+}
+
 static bool supervisor_prepare(struct supervisor *s, const struct paths *paths)
 {
 	s->loop = uv_default_loop();
@@ -319,6 +329,7 @@ static bool supervisor_prepare(struct supervisor *s, const struct paths *paths)
 	s->config = config_load(paths);
 	if (!s->config)
 		return false;
+	warn_of_writers(paths);
 	s->config_fd = config_to_memory(s->config);
 	s->binary_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (s->config_fd < 0 || s->binary_fd < 0) {

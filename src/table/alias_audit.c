@@ -3,11 +3,10 @@
 #include "table/alias_audit.h"
 #include "base/clock.h"
 #include "base/userdb.h"
+#include "base/writer.h"
 #include "table/alias_include.h"
 #include "table/alias_match.h"
 #include "table/alias_walk.h"
-
-#define CHECKED_DIRECTORIES 64 /* from the file up to the root */
 
 struct asked {
 	enum alias_question_kind kind;
@@ -222,55 +221,19 @@ static void check_root(struct run *r)
 
 /* ---- modes ---- */
 
-static const struct writer {
-	const char *who, *mend;
-} everybody = { "everybody", "chmod o-w" }, group = { "its group", "chmod g-w" },
-  owner = { "its owner, who is not root,", "chown root" };
-
-/* Who else than root and ourselves may write there; NULL: nobody. In a directory with the sticky bit nobody
- * replaces the files of others. */
-static const struct writer *other_writer(const struct stat *st)
-{
-	bool is_sticky = S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX;
-
-	if (st->st_mode & S_IWOTH && !is_sticky)
-		return &everybody;
-	if (st->st_mode & S_IWGRP && st->st_gid != 0 && !is_sticky)
-		return &group;
-	return st->st_uid != 0 && st->st_uid != geteuid() ? &owner : NULL;
-}
-
-static bool check_mode(struct run *r, const char *source, const char *path)
-{
-	const struct writer *writer;
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return false;
-	writer = other_writer(&st);
-	if (writer && S_ISDIR(st.st_mode))
-		tell(r, ALIAS_PROBLEM_MODE, source, 0,
-			"%s may write the directory %s, and so get root's mail: %s %s", writer->who, path,
-			writer->mend, path);
-	else if (writer)
-		tell(r, ALIAS_PROBLEM_MODE, source, 0, "%s may write it, and so get root's mail: %s %s",
-			writer->who, writer->mend, path);
-	return writer != NULL;
-}
-
-/* The file and each directory above it: whoever may write one of those can put another file in its place. */
 static void check_modes(struct run *r, const char *source)
 {
-	auto_free char *path = realpath(source, NULL);
-	char *slash;
+	struct file_writer writer;
 
-	if (!path || check_mode(r, source, path))
+	if (!file_other_writer(source, &writer))
 		return;
-	for (int i = 0; i < CHECKED_DIRECTORIES && (slash = strrchr(path, '/')) != path; i++) {
-		*slash = '\0';
-		if (check_mode(r, source, path))
-			return;
-	}
+	if (writer.is_directory)
+		tell(r, ALIAS_PROBLEM_MODE, source, 0,
+			"%s may write the directory %s, and so get root's mail: %s %s", writer.who,
+			writer.where, writer.mend, writer.where);
+	else
+		tell(r, ALIAS_PROBLEM_MODE, source, 0, "%s may write it, and so get root's mail: %s %s",
+			writer.who, writer.mend, writer.where);
 }
 
 static bool has_table(const struct alias_files *f)

@@ -252,6 +252,8 @@ STATUSES_UP = [
     ("user1", "sendmail user2; sendmail user2; sendmail user2", 75, r"Too many messages in a minute \(queue.max_per_uid\)"),
     ("root", "sendmail -bi -oA/no/such/file", 66, "/no/such/file"),
     ("root", "sendmail -C /no/such/file user2", 66, "-C /no/such/file: No such file or directory"),
+    ("root", "cd /etc/postrider; chmod 0646 postrider.conf; postrider config check; s=$?; chmod 0644 postrider.conf; exit $s",
+     0, "everybody may write /etc/postrider/postrider.conf, and so become root: chmod o-w "),
     ("root", "sendmail -Mf 010C5D6161923A1", 66, "no such mail in the queue"),
 ]
 STATUSES_DOWN = [
@@ -264,6 +266,8 @@ STATUSES_DOWN = [
              "setpriv --reuid=user1 --regid=user1 --clear-groups sendmail user2", 75, "`postrider setup` mends that\n.*could not be left for its next start"),
     ("root", "mount -t tmpfs -o size=1m none /var/spool/postrider/drop; chmod 1777 /var/spool/postrider/drop; "
              "sendmail user2; s=$?; umount /var/spool/postrider/drop; exit $s", 75, "the disk is full"),
+    ("root", "chown user1 /etc/postrider; postriderd -b; postrider stop; s=$?; chown root /etc/postrider; exit $s",
+     0, "its owner, who is not root, may write /etc/postrider, and so become root: chown root "),
     ("root", "echo '[main]\nx = y' >/etc/postrider/postrider.conf; newaliases", 78, "postrider.conf:2: "),
 ]
 
