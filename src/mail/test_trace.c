@@ -2,6 +2,7 @@
 /* test_trace.c - trace lines byte for byte, and that a peer cannot forge any */
 #include "support/test.h"
 #include "mail/trace.h"
+#include "base/limits.h"
 #include <time.h>
 
 static int set_zone(void **state)
@@ -138,9 +139,27 @@ static void writes_delivery_headers(void **state)
 		      "Delivered-To: a@b\n"));
 }
 
+static void words_of_commands(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_valid;
+	} rows[] = { { "esmtp", true }, { "2001:db8::1", true }, { "", false }, { "a b", false },
+		{ "a\nb", false }, { "\xc3\xa9", false } };
+	char longest[LIMIT_DOMAIN + 1];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(trace_word_is_valid(slice_of(rows[i].text)), rows[i].is_valid);
+	memset(longest, 'a', sizeof(longest));
+	assert_true(trace_word_is_valid((struct slice){ longest, LIMIT_DOMAIN }));
+	assert_false(trace_word_is_valid((struct slice){ longest, LIMIT_DOMAIN + 1 }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_of_commands),
 		cmocka_unit_test(writes_received),
 		cmocka_unit_test(cannot_be_forged),
 		cmocka_unit_test(writes_local_received),

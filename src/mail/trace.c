@@ -2,6 +2,7 @@
 /* trace.c - appends piece by piece, without printf: this runs for every mail and every delivery; see trace.h
  */
 #include "mail/trace.h"
+#include "base/limits.h"
 #include "mail/chars.h"
 #include "mail/date.h"
 #include "mail/header.h"
@@ -80,6 +81,14 @@ static void append_tcp_info(struct buf *out, struct slice address)
 	buf_append_str(out, slice_find(address, ':') < address.len ? " ([IPv6:" : " ([");
 	append_word(out, address);
 	buf_append_str(out, "])");
+}
+
+bool trace_word_is_valid(struct slice word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (!ascii_is_print(word.at[i]) || word.at[i] == ' ')
+			return false;
+	return word.len > 0 && word.len <= LIMIT_DOMAIN;
 }
 
 void trace_append_received_local(struct buf *out, const struct trace_local *t)

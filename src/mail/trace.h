@@ -22,11 +22,13 @@ struct trace_smtp {
 };
 void trace_append_received_smtp(struct buf *out, const struct trace_smtp *t);
 
-/* What a command says of where its mail came from; each may be empty. */
+/* What a command says of where its mail came from: words, each may be empty. */
 struct trace_client {
 	struct slice protocol, address, name;
 	struct slice interface; /* address at which we were called */
 };
+/* Printable ASCII without blanks, at most as long as a domain, not empty. */
+bool trace_word_is_valid(struct slice word);
 struct trace_local {
 	struct slice host; /* ours */
 	unsigned uid;

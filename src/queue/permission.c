@@ -4,7 +4,6 @@
  * Tests: tests/system/test_submission.py, tests/system/test_queue_commands.py.
  */
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/userdb.h"
 #include "queue/core.h"
 #include <sys/socket.h>
@@ -55,21 +54,13 @@ bool control_is_administrator(uid_t uid)
 
 /* ---- where mail came from ---- */
 
-static bool is_word(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (!ascii_is_print(text.at[i]) || text.at[i] == ' ')
-			return false;
-	return text.len > 0 && text.len <= LIMIT_DOMAIN;
-}
-
 void control_may_say(uid_t uid, struct trace_client *given, struct trace_client *record_out)
 {
 	bool may_all = control_is_administrator(uid);
 	struct slice *words[] = { &given->protocol, &given->address, &given->name, &given->interface };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (!is_word(*words[i]) || !(may_all || words[i] == &given->protocol))
+		if (!trace_word_is_valid(*words[i]) || !(may_all || words[i] == &given->protocol))
 			*words[i] = SLICE_EMPTY;
 	if (slice_eq_nocase(given->protocol, SLICE(REPORT_PROTOCOL)))
 		given->protocol = SLICE_EMPTY; /* reports are made here alone */

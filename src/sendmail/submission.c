@@ -91,10 +91,7 @@ static bool is_address(const char *text)
 
 static bool is_word(const char *text)
 {
-	for (const char *c = text; *c; c++)
-		if (!ascii_is_print(*c) || *c == ' ')
-			return false;
-	return *text && strlen(text) <= LIMIT_DOMAIN;
+	return trace_word_is_valid(slice_of(text));
 }
 
 static int take_client_words(struct submission *s, const struct client_words *c)
