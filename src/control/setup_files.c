@@ -172,8 +172,10 @@ bool setup_aliases_file(struct setup *s)
 {
 	struct alias_places places;
 
-	return alias_files_places(s->config, 0, &places) &&
-		make_file_told(s, places.source, slice_of(first_aliases));
+	if (alias_files_places(s->config, 0, &places))
+		return make_file_told(s, places.source, slice_of(first_aliases));
+	complain("aliases.file: the name of the first file is too long");
+	return false;
 }
 
 /* Built when it is missing or older than its source, and when it may be another mail system's. */

@@ -262,6 +262,8 @@ void history_ordered(uint64_t id, const char *what, uid_t uid);
 void history_removed(uint64_t id);
 
 /* ---- permission.c: what a user may do ---- */
+/* The login of mail that a command brought is this and the uid: whose it is, and how the log tells it. */
+#define LOCAL_LOGIN "uid "
 bool control_is_administrator(uid_t uid); /* root; in sandbox mode its user */
 /* The user at the other end of the socket is in the group that security.admin_group names. */
 bool control_in_admin_group(int socket);

@@ -246,7 +246,7 @@ static int drop_begin(const struct drop_message *msg, const struct drop_file *fi
 	int r;
 
 	control_may_say(file->owner, &client, &record);
-	(void)snprintf(login, sizeof(login), "uid %u", (unsigned)file->owner);
+	(void)snprintf(login, sizeof(login), LOCAL_LOGIN "%u", (unsigned)file->owner);
 	header_facts_add(&header, msg->content);
 	header_facts_end(&header);
 	const struct spool_envelope env = {

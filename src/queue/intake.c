@@ -224,7 +224,7 @@ static struct slice keep(struct intake *in, struct slice s)
 static struct slice keep_uid(struct intake *in, uid_t uid)
 {
 	char text[32];
-	int n = snprintf(text, sizeof(text), "uid %u", (unsigned)uid);
+	int n = snprintf(text, sizeof(text), LOCAL_LOGIN "%u", (unsigned)uid);
 
 	return keep(in, (struct slice){ text, (size_t)MAX(n, 0) });
 }

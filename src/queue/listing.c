@@ -21,7 +21,7 @@ bool client_may_see(const struct client_state *c, const struct message *m)
 
 	if (c->is_administrator || queue.rp->config->queue_public)
 		return true;
-	(void)snprintf(login, sizeof(login), "uid %u", (unsigned)c->ch->peer_uid);
+	(void)snprintf(login, sizeof(login), LOCAL_LOGIN "%u", (unsigned)c->ch->peer_uid);
 	message_envelope(m, &env);
 	return slice_eq(env.login, slice_of(login));
 }

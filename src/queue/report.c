@@ -19,8 +19,6 @@
 
 /* ---- log: Postfix's wording, which log analysers know ---- */
 
-#define LOCAL_LOGIN "uid " /* of mail that a command brought; see intake.c */
-
 /* With Postfix the first two are said by programs of these names, and analysers count mail by them. */
 void report_accepted(const struct message *m, struct slice message_id)
 {
