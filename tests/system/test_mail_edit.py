@@ -71,6 +71,7 @@ def test_another_window_size_in_the_middle_of_a_line(terminal):
     fcntl.ioctl(terminal.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
     terminal.line(" after")
     terminal.expect("\nbefore after\n")
+    terminal.expect("& ")  # before it the terminal echoes by itself
     terminal.line("from 1")
     terminal.expect("from 1\n")
     row = terminal.expect("& ").split("\n")[-2]
