@@ -247,6 +247,10 @@ static enum escape_result escape_header(struct mailx *mx, struct compose *c, str
 {
 	static const char *const asked[] = { "To", "Subject", "Cc", "Bcc" };
 
+	if (!mx->input.is_tty) { /* the answers would be lines of the text */
+		mailx_error(mx, "~h and ~H ask a person; use ~t, ~s, ~c and ~b");
+		return ESCAPE_GO_ON;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++)
 		if (compose_ask(mx, c->draft, asked[i]) != INPUT_LINE)
 			break;
@@ -408,7 +412,7 @@ const struct escape escapes[] = {
 	{ 'c', escape_cc, "address ...", "add copies" },
 	{ 'b', escape_bcc, "address ...", "add blind copies" },
 	{ 's', escape_subject, "text", "set the subject" },
-	{ 'h', escape_header, "", "ask for To, Subject, Cc and Bcc" },
+	{ 'h', escape_header, "", "ask for To, Subject, Cc and Bcc (at a terminal)" },
 	{ 'H', escape_header, "", "the same" },
 	{ 'R', escape_reply_to, "address", "set Reply-To" },
 	{ '@', escape_attach, "file ...", "attach files" },

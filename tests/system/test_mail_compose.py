@@ -132,6 +132,12 @@ def test_header_questions_keep_what_was_there(mail):
     assert sent.message["Subject"] == "subject"
 
 
+def test_header_questions_need_a_person(mail):
+    done = mail.run("-~", "root", stdin="~h\nfirst\nsecond\n")
+    assert "~h and ~H ask a person; use ~t, ~s, ~c and ~b" in done.err
+    assert mail.only_sent().body == "first\nsecond\n" and mail.only_sent().addresses == ["root"]
+
+
 def test_print_escape(mail):
     out = compose(mail, "text", "~p", ".")
     assert "-------\nMessage contains:\nTo: root\nSubject: subject\n\ntext\n(continue)\n" in out
