@@ -50,7 +50,7 @@ static enum command_result keep_in_file(
 
 	if (!name_target(mx, written, &path))
 		return COMMAND_FAILED;
-	if (mx->folder.path && strcmp(buf_cstr(&path), mx->folder.path) == 0) {
+	if (folder_is_at(&mx->folder, buf_cstr(&path))) {
 		mailx_error(mx, "\"%s\" is the folder that is open; choose another file", buf_cstr(&path));
 		return COMMAND_FAILED;
 	}

@@ -79,11 +79,9 @@ enum command_result cmd_newmail(struct mailx *mx, struct command_args *args)
 /* A path that is not the open folder's, which would be changed below our hands. */
 static bool name_other_folder(struct mailx *mx, const char *written, struct buf *path_out)
 {
-	char real[PATH_MAX];
-
 	if (!mailx_file_name(mx, written, path_out) || !buf_cstr(path_out))
 		return false;
-	if (!mx->has_folder || !realpath(buf_cstr(path_out), real) || strcmp(real, mx->folder.path) != 0)
+	if (!mx->has_folder || !folder_is_at(&mx->folder, buf_cstr(path_out)))
 		return true;
 	mailx_error(mx, "\"%s\" is the folder that is open; change to another one first", buf_cstr(path_out));
 	return false;

@@ -138,6 +138,13 @@ int folder_open(struct folder *f, const char *path, const char *name, bool is_re
 	return r;
 }
 
+bool folder_is_at(const struct folder *f, const char *path)
+{
+	char real[PATH_MAX];
+
+	return f->path && strcmp(realpath(path, real) ? real : path, f->path) == 0;
+}
+
 void folder_close(struct folder *f)
 {
 	mem_free(f->path);

@@ -51,6 +51,8 @@ enum folder_result {
 /* f is FOLDER_CLOSED. Finishes a rewrite that a crash cut short. Also negative errno; f stays closed then. */
 MUST_USE int folder_open(struct folder *f, const char *path, const char *name, bool is_read_only);
 void folder_close(struct folder *f);
+/* path, under whatever name, is the open folder. */
+bool folder_is_at(const struct folder *f, const char *path);
 /* Takes in what was appended since; *n_new_out says how many messages. FOLDER_OPEN, FOLDER_BUSY,
  * FOLDER_NOT_MBOX (what is behind our part is no message: another program rewrote the folder) or negative
  * errno. */

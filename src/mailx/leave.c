@@ -57,7 +57,7 @@ static bool fill_mbox(struct mailx *mx, size_t *n_out)
 		return true;
 	if (!mailx_file_name(mx, "&", &path) || !buf_cstr(&path))
 		return false;
-	if (strcmp(buf_cstr(&path), mx->folder.path) == 0) {
+	if (folder_is_at(&mx->folder, buf_cstr(&path))) {
 		*n_out = 0; /* MBOX itself is open: they are where they belong */
 		return true;
 	}

@@ -144,6 +144,8 @@ def test_a_failed_save_loses_nothing(mail, target):
 def test_saving_into_the_open_folder_is_refused(mail):
     mail.mailbox.write_text(box(1))
     assert "folder that is open" in session(mail, f"s {mail.mailbox}", "x").err
+    (mail.home / "link").symlink_to(mail.mailbox)
+    assert "folder that is open" in session(mail, "s link", "x").err
 
 
 def test_save_by_author(mail):
