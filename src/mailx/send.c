@@ -122,8 +122,14 @@ static int transport_run(struct mailx *mx, const char *const *argv, struct slice
 	auto_close int in = child_input(message);
 	struct child child = { .argv = argv, .in = in, .out = -1 };
 	pid_t pid;
-	int r = in < 0 ? in : child_start(&child, &pid), status;
+	int r, status;
 
+	if (in < 0) {
+		mailx_error(mx, "there is no room for the message that %s is to be given: %s", argv[0],
+			strerror(-in));
+		return EX_TEMPFAIL;
+	}
+	r = child_start(&child, &pid);
 	if (r < 0) {
 		mailx_error(mx,
 			"cannot run %s: %s; set the variable `sendmail' to the program that sends mail",

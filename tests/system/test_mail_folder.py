@@ -391,6 +391,13 @@ def test_a_limit_on_sizes_is_told_and_loses_nothing(mail, lines):
     assert [path.name for path in mail.mailbox.parent.iterdir()] == ["user1"] and not any(mail.home.iterdir())
 
 
+def test_a_limit_on_sizes_is_told_when_sending(mail):
+    done = subprocess.run(mail.command("root"), input=b"a line\n" * 20000, capture_output=True, env=mail.env, cwd=mail.home,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)))
+    assert b"there is no room for the message" in done.stderr and done.returncode == 75, done
+    assert not mail.sent()
+
+
 @needs_trace
 @pytest.mark.parametrize("late", [False, True], ids=["alone", "with new mail after the crash"])
 @pytest.mark.parametrize("body", ["text\n", LONG], ids=["short", "long"])
