@@ -21,34 +21,6 @@ struct expand_seen {
 
 static void expand_alias(struct expand *e, struct frame *f);
 
-static bool item_names(struct expand *e, const struct rhs_item *item, struct slice key)
-{
-	auto_buf struct buf name = BUF_INIT(LIMIT_ADDRESS);
-	struct alias_match match;
-
-	if (item->kind == RHS_USER)
-		return slice_eq_nocase(item->text, key);
-	if (item->kind != RHS_ADDRESS || !route_is_local(e->rules, &item->address))
-		return false;
-	address_unquote_local(item->address.local, &name);
-	route_match_local(e->rules, buf_slice(&name), &match);
-	return match.status == ALIAS_FOUND && slice_eq(match.key, key);
-}
-
-/* The alias's own items name it: "a: a, b" or "a: \a, b". */
-static bool names_itself(struct expand *e, const struct frame *f)
-{
-	struct rhs_item item;
-	struct rhs rhs;
-	bool found = false;
-
-	rhs_init(&rhs, f->value.text, 0);
-	while (!found && rhs_next(&rhs, &item))
-		found = item_names(e, &item, f->key);
-	rhs_deinit(&rhs);
-	return found;
-}
-
 static void fail_loop(struct expand *e, const struct frame *top, const struct frame *again)
 {
 	const struct slice *keys[LIMIT_ALIAS_DEPTH + 1];
@@ -121,7 +93,8 @@ static struct slice find_owner(struct expand *e, struct slice key, const struct 
 		return inherited;
 	buf_append_str(&name, "owner-");
 	buf_append(&name, key);
-	if (!buf_ok(&name) || e->rules->find_alias(e->rules->user, buf_slice(&name), &value) != ALIAS_FOUND)
+	if (!buf_ok(&name) ||
+		e->rules->names.find(e->rules->names.user, buf_slice(&name), &value) != ALIAS_FOUND)
 		return inherited;
 	owner = expand_own_address(e, buf_slice(&name));
 	expand_tell(e, parent, EXPLAIN_OWNER, (struct expand_place){ value.file, value.line },
@@ -192,7 +165,8 @@ static void expand_again(struct expand *e, const struct frame *f, const struct f
 		expand_tell(e, f, EXPLAIN_ALIAS, nowhere,
 			"the alias names itself: the user of that name is meant");
 		expand_add_user(e, f, address, user, flags | RCPT_NO_ALIAS);
-	} else if (names_itself(e, again)) { /* that item of its own is the user's copy */
+	} else if (alias_names_itself(&e->rules->names, again->value.text,
+			   again->key)) { /* that item of its own is the user's copy */
 		expand_tell(e, f, EXPLAIN_DUPLICATE, nowhere,
 			"it leads back to the alias \"%.*s\", which has its user's copy as an item of its "
 			"own",
@@ -257,7 +231,7 @@ static void expand_local(struct expand *e, const struct frame *f, const struct a
 static void expand_address(struct expand *e, const struct frame *f, const struct address *a, unsigned flags)
 {
 	expand_tell_domain(e, f, a);
-	if (route_is_local(e->rules, a))
+	if (alias_is_local(&e->rules->names, a))
 		expand_local(e, f, a, flags);
 	else
 		expand_add_remote(e, f, a);

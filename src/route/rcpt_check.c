@@ -109,7 +109,7 @@ enum rcpt_step rcpt_check_start(
 		return decide(check, VERDICT_SYNTAX);
 	if (a.domain.len == 0 && !may_relay && !slice_eq_nocase(a.local, SLICE("postmaster")))
 		return decide(check, VERDICT_UNQUALIFIED);
-	if (route_is_local(rules, &a))
+	if (alias_is_local(&rules->names, &a))
 		return check_local(check, rules, a.local);
 	return decide(check, may_relay ? VERDICT_OK : VERDICT_NO_RELAY);
 }

@@ -26,33 +26,21 @@ void route_rules_init(struct route_rules *rules, struct route_source *source)
 {
 	*rules = (struct route_rules){
 		.origin = slice_of(source->config->main_origin),
-		.delimiters = slice_of(source->config->aliases_delimiter),
+		.names = { .delimiters = slice_of(source->config->aliases_delimiter),
+			.is_local_domain = source_is_local,
+			.find = source_find,
+			.user = source },
 		.relay_host = slice_trim(slice_of(source->config->relay_host)),
 		.config_file = source->config->paths.config_file,
 		.relay_host_line = config_line(source->config, SLICE("relay.host")),
-		.is_local_domain = source_is_local,
 		.explain_domain = source_explain,
-		.find_alias = source_find,
 		.user = source,
 	};
 }
 
-/* ---- local or not ---- */
-
-static bool is_loopback(struct slice domain)
-{
-	return slice_eq(domain, SLICE("[127.0.0.1]")) || slice_eq_nocase(domain, SLICE("[IPv6:::1]"));
-}
-
-bool route_is_local(const struct route_rules *rules, const struct address *address)
-{
-	return address->domain.len == 0 || is_loopback(address->domain) ||
-		rules->is_local_domain(rules->user, address->domain);
-}
-
 void route_explain_domain(const struct route_rules *rules, const struct address *address, struct buf *out)
 {
-	if (address->domain.len && is_loopback(address->domain))
+	if (address->domain.len && alias_is_loopback(address->domain))
 		buf_printf(out, "%.*s is this host: the loopback address", SLICE_ARG(address->domain));
 	else if (address->domain.len)
 		rules->explain_domain(rules->user, address->domain, out);
@@ -61,14 +49,14 @@ void route_explain_domain(const struct route_rules *rules, const struct address 
 void route_split(
 	const struct route_rules *rules, struct slice local, struct slice *user_out, struct slice *suffix_out)
 {
-	alias_match_split(rules->delimiters, local, user_out, suffix_out);
+	alias_match_split(rules->names.delimiters, local, user_out, suffix_out);
 }
 
 /* ---- aliases ---- */
 
 void route_match_local(const struct route_rules *rules, struct slice local, struct alias_match *out)
 {
-	alias_match_local(rules->find_alias, rules->user, rules->delimiters, local, out);
+	alias_match_local(rules->names.find, rules->names.user, rules->names.delimiters, local, out);
 }
 
 /* ---- verdicts ---- */

@@ -14,16 +14,14 @@
 #include "table/alias_match.h"
 
 struct route_rules {
-	struct slice origin;	 /* domain of unqualified addresses */
-	struct slice delimiters; /* between user and extension; empty: none */
-	struct slice relay_host; /* next hop of all remote mail; empty: the domain itself */
-	const char *config_file; /* and the line in it that says so; for dry runs */
+	struct slice origin;	  /* domain of unqualified addresses */
+	struct alias_rules names; /* which addresses are this host's, and where aliases are */
+	struct slice relay_host;  /* next hop of all remote mail; empty: the domain itself */
+	const char *config_file;  /* and the line in it that says so; for dry runs */
 	size_t relay_host_line;
-	bool (*is_local_domain)(void *user, struct slice domain);
 	/* In words, appended: whether it is one, and why. */
 	void (*explain_domain)(void *user, struct slice domain, struct buf *out);
-	alias_find find_alias;
-	void *user;
+	void *user; /* of explain_domain */
 };
 
 /* Slices look into config: make anew after a reload. */
@@ -35,9 +33,7 @@ void route_rules_init(struct route_rules *rules, struct route_source *source);
 
 /* What a local part (unquoted) leads to; see alias_match.h. */
 void route_match_local(const struct route_rules *rules, struct slice local, struct alias_match *out);
-/* A domain of this host; also none at all, and the loopback address literals. */
-bool route_is_local(const struct route_rules *rules, const struct address *address);
-/* The same in words, appended, with the reason. */
+/* Whether it is a domain of this host (alias_is_local()) in words, appended, with the reason. */
 void route_explain_domain(const struct route_rules *rules, const struct address *address, struct buf *out);
 /* "name" with the suffix cut off it, and the suffix with its delimiter; the whole name where it is not split.
  */

@@ -104,11 +104,12 @@ static void resolve_heard(const struct row *row, const char *relay_host, bool is
 {
 	struct world w = { .aliases = slice_of(row->aliases), .is_broken = is_broken };
 	struct route_rules rules = { .origin = SLICE("here.test"),
-		.delimiters = SLICE("+"),
+		.names = { .delimiters = SLICE("+"),
+			.is_local_domain = world_is_local,
+			.find = world_find,
+			.user = &w },
 		.relay_host = slice_of(relay_host),
-		.is_local_domain = world_is_local,
 		.explain_domain = world_explain,
-		.find_alias = world_find,
 		.user = &w };
 	struct expand_leaf *leaf;
 	struct expand e;

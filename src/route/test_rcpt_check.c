@@ -36,10 +36,10 @@ static bool is_local(void *user, struct slice domain)
 static void check(const char *path, bool may_relay, bool is_broken, struct buf *out)
 {
 	struct route_rules rules = { .origin = SLICE("here.test"),
-		.delimiters = SLICE("+"),
-		.is_local_domain = is_local,
-		.find_alias = find,
-		.user = &is_broken };
+		.names = { .delimiters = SLICE("+"),
+			.is_local_domain = is_local,
+			.find = find,
+			.user = &is_broken } };
 	struct rcpt_check c;
 
 	memset(&c, 'x', sizeof(c));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alias_match.c - see alias_match.h */
 #include "table/alias_match.h"
-#include "mail/address.h"
+#include "mail/rhs.h"
 
 /* Mail to these must reach someone even when the file says nothing (RFC 5321 4.5.1, RFC 2142). */
 static const struct {
@@ -81,4 +81,42 @@ void alias_match_local(
 	}
 	if (!ask(&asking, name))
 		ask_default(name, out);
+}
+
+bool alias_is_loopback(struct slice domain)
+{
+	return slice_eq(domain, SLICE("[127.0.0.1]")) || slice_eq_nocase(domain, SLICE("[IPv6:::1]"));
+}
+
+bool alias_is_local(const struct alias_rules *rules, const struct address *address)
+{
+	return address->domain.len == 0 || alias_is_loopback(address->domain) ||
+		rules->is_local_domain(rules->user, address->domain);
+}
+
+static bool item_names(const struct alias_rules *rules, const struct rhs_item *item, struct slice key)
+{
+	auto_buf struct buf name = BUF_INIT(LIMIT_ADDRESS);
+	struct alias_match match;
+
+	if (item->kind == RHS_USER)
+		return slice_eq_nocase(item->text, key);
+	if (item->kind != RHS_ADDRESS || !alias_is_local(rules, &item->address))
+		return false;
+	address_unquote_local(item->address.local, &name);
+	alias_match_local(rules->find, rules->user, rules->delimiters, buf_slice(&name), &match);
+	return match.status == ALIAS_FOUND && slice_eq(match.key, key);
+}
+
+bool alias_names_itself(const struct alias_rules *rules, struct slice items, struct slice key)
+{
+	struct rhs_item item;
+	struct rhs rhs;
+	bool found = false;
+
+	rhs_init(&rhs, items, 0);
+	while (!found && rhs_next(&rhs, &item))
+		found = item_names(rules, &item, key);
+	rhs_deinit(&rhs);
+	return found;
 }

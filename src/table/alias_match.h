@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "base/limits.h"
+#include "mail/address.h"
 #include "table/alias_table.h"
 
 /* key: in lower case. */
@@ -28,6 +29,19 @@ struct alias_match {
  * have are ALIAS_NONE. The result must stay where it is: its slices look into it. */
 void alias_match_local(
 	alias_find find, void *user, struct slice delimiters, struct slice local, struct alias_match *out);
+
+/* What it takes to tell whether an address leads to an alias. */
+struct alias_rules {
+	struct slice delimiters; /* between user and extension; empty: none */
+	bool (*is_local_domain)(void *user, struct slice domain);
+	alias_find find;
+	void *user; /* of both */
+};
+/* A domain of this host; also none at all, and the loopback address literals. */
+bool alias_is_local(const struct alias_rules *rules, const struct address *address);
+bool alias_is_loopback(struct slice domain); /* those literals */
+/* Whether an item of the right-hand side names the alias key itself: "a: a, b" or "a: \a, b". */
+bool alias_names_itself(const struct alias_rules *rules, struct slice items, struct slice key);
 /* "name" with the suffix cut off it, and the suffix with its delimiter; the whole name where it is not split.
  */
 void alias_match_split(

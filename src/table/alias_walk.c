@@ -20,6 +20,7 @@ struct frame {
 };
 struct walk {
 	const struct alias_walk_request *request;
+	struct alias_rules rules;
 	struct alias_index seen; /* aliases walked through and what gets a copy: a class and a name each */
 	bool is_over;
 };
@@ -76,48 +77,21 @@ static void walk_items(struct walk *w, const struct frame *f);
 static void walk_address(
 	struct walk *w, const struct frame *f, const struct address *a, struct alias_step *step);
 
-static struct slice delimiters_of(const struct walk *w)
+static bool is_local_domain(void *user, struct slice domain)
 {
-	return slice_of(w->request->config->aliases_delimiter);
+	const struct walk *w = user;
+	return config_is_local_domain(w->request->config, domain);
 }
 
-static bool is_local(const struct walk *w, const struct address *a)
+static enum alias_status find(void *user, struct slice key, struct alias_value *value_out)
 {
-	return a->domain.len == 0 || slice_eq(a->domain, SLICE("[127.0.0.1]")) ||
-		slice_eq_nocase(a->domain, SLICE("[IPv6:::1]")) ||
-		config_is_local_domain(w->request->config, a->domain);
+	const struct walk *w = user;
+	return alias_files_find(w->request->files, key, value_out);
 }
 
 static void match_local(const struct walk *w, struct slice local, struct alias_match *out)
 {
-	alias_match_local(alias_files_find, w->request->files, delimiters_of(w), local, out);
-}
-
-static bool item_names(const struct walk *w, const struct rhs_item *item, struct slice key)
-{
-	auto_buf struct buf name = BUF_INIT(LIMIT_ADDRESS);
-	struct alias_match match;
-
-	if (item->kind == RHS_USER)
-		return slice_eq_nocase(item->text, key);
-	if (item->kind != RHS_ADDRESS || !is_local(w, &item->address))
-		return false;
-	address_unquote_local(item->address.local, &name);
-	match_local(w, buf_slice(&name), &match);
-	return match.status == ALIAS_FOUND && slice_eq(match.key, key);
-}
-
-static bool names_itself(const struct walk *w, const struct frame *f)
-{
-	struct rhs_item item;
-	struct rhs rhs;
-	bool found = false;
-
-	rhs_init(&rhs, f->value.text, 0);
-	while (!found && rhs_next(&rhs, &item))
-		found = item_names(w, &item, f->key);
-	rhs_deinit(&rhs);
-	return found;
+	alias_match_local(w->rules.find, w->rules.user, w->rules.delimiters, local, out);
 }
 
 static const struct frame *open_frame(const struct frame *top, struct slice key)
@@ -186,7 +160,7 @@ static void visit_again(struct walk *w, const struct frame *f, const struct fram
 	if (again == f) {
 		step->is_own = true;
 		visit_user(w, step, match->user);
-	} else if (names_itself(w, again)) {
+	} else if (alias_names_itself(&w->rules, again->value.text, again->key)) {
 		step->is_own = true;
 		step->is_duplicate = true; /* of that item of its own */
 		step->name = match->user;
@@ -230,12 +204,12 @@ static struct slice hand_on_suffix(
 
 	if (!f || f->suffix.len == 0)
 		return local;
-	alias_match_split(delimiters_of(w), local, &user, &suffix);
+	alias_match_split(w->rules.delimiters, local, &user, &suffix);
 	if (suffix.len)
 		return local;
 	buf_append(joined, local);
 	buf_append(joined, f->suffix);
-	alias_match_split(delimiters_of(w), buf_slice(joined), &user, &suffix);
+	alias_match_split(w->rules.delimiters, buf_slice(joined), &user, &suffix);
 	return buf_ok(joined) && slice_eq(user, local) ? buf_slice(joined) : local;
 }
 
@@ -245,7 +219,7 @@ static void walk_address(
 	auto_buf struct buf plain = BUF_INIT(LIMIT_ADDRESS), joined = BUF_INIT(LIMIT_LOCAL_PART);
 	struct alias_match match;
 
-	if (is_local(w, a)) {
+	if (alias_is_local(&w->rules, a)) {
 		address_unquote_local(a->local, &plain);
 		match_local(w, hand_on_suffix(w, f, buf_slice(&plain), &joined), &match);
 		walk_matched(w, f, &match, step);
@@ -385,7 +359,11 @@ static void walk_list(struct walk *w, const struct frame *parent, struct alias_s
 
 bool alias_walk(const struct alias_walk_request *request, struct slice address)
 {
-	struct walk w = { .request = request };
+	struct walk w = { .request = request,
+		.rules = { .delimiters = slice_of(request->config->aliases_delimiter),
+			.is_local_domain = is_local_domain,
+			.find = find,
+			.user = &w } };
 	struct alias_step step = step_at(NULL, NULL, 0, address);
 	struct address a;
 

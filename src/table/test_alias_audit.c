@@ -80,13 +80,25 @@ static void audit(const char *text, struct buf *got)
 	alias_made_deinit(&made);
 }
 
+struct row {
+	const char *text, *want;
+};
+
+static void check(const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		auto_buf struct buf got = BUF_INIT(65536);
+		audit(rows[i].text, &got);
+		if (!slice_eq(buf_slice(&got), slice_of(rows[i].want)))
+			fail_msg("row %zu: got %.*s, want %s", i, SLICE_ARG(buf_slice(&got)), rows[i].want);
+	}
+}
+
 #define GOOD "postmaster: root\nroot: payam\n"
 
 static void names(void **state)
 {
-	static const struct {
-		const char *text, *want;
-	} rows[] = {
+	static const struct row rows[] = {
 		{ GOOD, "" }, { GOOD "x: nobody-here\n", "unknown-user:3 " },
 		{ GOOD "x: a,\n# c\n b,\n payam\ny: b, a\n",
 			"unknown-user:3 unknown-user:5 " }, /* each once */
@@ -101,12 +113,7 @@ static void names(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		auto_buf struct buf got = BUF_INIT(65536);
-		audit(rows[i].text, &got);
-		if (!slice_eq(buf_slice(&got), slice_of(rows[i].want)))
-			fail_msg("row %zu: got %.*s, want %s", i, SLICE_ARG(buf_slice(&got)), rows[i].want);
-	}
+	check(rows, ARRAY_LEN(rows));
 }
 
 /* A doubt is no "not found": nothing is said of names, only that they were not looked up. */
@@ -123,9 +130,7 @@ static void a_database_that_cannot_be_asked(void **state)
 
 static void who_reads_for_root(void **state)
 {
-	static const struct {
-		const char *text, *want;
-	} rows[] = {
+	static const struct row rows[] = {
 		{ "postmaster: payam\n", "root:0 " },
 		{ GOOD, "" },
 		{ "postmaster: root\nroot: root\n", "" }, /* root says that root reads it */
@@ -150,12 +155,7 @@ static void who_reads_for_root(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		auto_buf struct buf got = BUF_INIT(65536);
-		audit(rows[i].text, &got);
-		if (!slice_eq(buf_slice(&got), slice_of(rows[i].want)))
-			fail_msg("row %zu: got %.*s, want %s", i, SLICE_ARG(buf_slice(&got)), rows[i].want);
-	}
+	check(rows, ARRAY_LEN(rows));
 }
 
 static void lists(void **state)

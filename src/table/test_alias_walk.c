@@ -65,11 +65,23 @@ static void walk(const char *text, const char *address, bool reads_lists, struct
 	alias_files_deinit(&files);
 }
 
+struct row {
+	const char *text, *address, *want;
+};
+
+static void check(const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		auto_buf struct buf got = BUF_INIT(65536);
+		walk(rows[i].text, rows[i].address, false, &got);
+		if (!slice_eq(buf_slice(&got), slice_of(rows[i].want)))
+			fail_msg("row %zu: got \"%.*s\"", i, SLICE_ARG(buf_slice(&got)));
+	}
+}
+
 static void kinds_of_items(void **state)
 {
-	static const struct {
-		const char *text, *address, *want;
-	} rows[] = {
+	static const struct row rows[] = {
 		{ "x: y\n", "payam", "0upayam " },
 		{ "x: y\n", "Payam+x@host.test", "0uPayam " },
 		{ "x: y\n", "payam@far.test", "0rpayam@far.test " },
@@ -89,19 +101,12 @@ static void kinds_of_items(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		auto_buf struct buf got = BUF_INIT(65536);
-		walk(rows[i].text, rows[i].address, false, &got);
-		if (!slice_eq(buf_slice(&got), slice_of(rows[i].want)))
-			fail_msg("row %zu: got \"%.*s\"", i, SLICE_ARG(buf_slice(&got)));
-	}
+	check(rows, ARRAY_LEN(rows));
 }
 
 static void chains(void **state)
 {
-	static const struct {
-		const char *text, *address, *want;
-	} rows[] = {
+	static const struct row rows[] = {
 		{ "a: b\nb: c\n", "a", "0Aa 1Ab:1 2uc:2 " },
 		{ "a: b, c\nb: d\nc: d\nd: u\n", "a", "0Aa 1Ab:1 2Ad:2 3uu:4 1Ac:1 2Ad=:3 " },
 		{ "a: a, b\n", "a", "0Aa 1ua^:1 1ub:1 " },
@@ -116,12 +121,7 @@ static void chains(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		auto_buf struct buf got = BUF_INIT(65536);
-		walk(rows[i].text, rows[i].address, false, &got);
-		if (!slice_eq(buf_slice(&got), slice_of(rows[i].want)))
-			fail_msg("row %zu: got \"%.*s\"", i, SLICE_ARG(buf_slice(&got)));
-	}
+	check(rows, ARRAY_LEN(rows));
 }
 
 static void too_deep(void **state)
