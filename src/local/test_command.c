@@ -8,18 +8,6 @@
 
 static struct rig rig;
 
-static void start(const char *settings)
-{
-	rig_init(&rig, 2, geteuid(), true, settings);
-	rig_start(&rig);
-}
-
-static void stop(void)
-{
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
-}
-
 static bool is_alive(pid_t pid)
 {
 	auto_buf struct buf status = BUF_INIT(100000);
@@ -45,7 +33,7 @@ static void a_command_gets_mail_and_environment(void **state)
 	const struct rig_answer *a;
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	(void)snprintf(home, sizeof(home), "%s", rig_path(&rig, "home/u0"));
 	a = rig_deliver_item(&rig, 1, "\"|cat > got; env > env; pwd > pwd; ls /proc/self/fd > fds\"\n");
 	assert_int_equal(a->outcome, JOB_DELIVERED);
@@ -77,7 +65,7 @@ static void a_command_gets_mail_and_environment(void **state)
 		auto_buf struct buf fds = rig_read(&rig, "home/u0/fds");
 		assert_int_equal(fds.len, 8);
 	}
-	stop();
+	rig_end(&rig);
 }
 
 static void ends_of_commands(void **state)
@@ -104,14 +92,14 @@ static void ends_of_commands(void **state)
 	uint64_t job = 1;
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++, job += 2) {
 		const struct rig_answer *a = rig_deliver_item(&rig, job, rows[i].forward);
 		if (a->outcome != rows[i].outcome || strcmp(a->status, rows[i].status) != 0 ||
 			!strstr(a->reason, rows[i].words))
 			fail_msg("%s: got %u %s %s", rows[i].forward, a->outcome, a->status, a->reason);
 	}
-	stop();
+	rig_end(&rig);
 }
 
 /* Its time is over: its children go, too. */
@@ -121,7 +109,7 @@ static void a_time_limit_ends_the_whole_group(void **state)
 	pid_t command, child;
 
 	(void)state;
-	start("command_timeout = 1s\n");
+	rig_begin(&rig, "command_timeout = 1s\n");
 	a = rig_deliver_item(&rig, 1, "\"|sleep 1000 & echo $! > child; echo $$ > pid; wait\"\n");
 	assert_int_equal(a->outcome, JOB_DEFERRED);
 	assert_non_null(strstr(a->reason, "local.command_timeout"));
@@ -129,7 +117,7 @@ static void a_time_limit_ends_the_whole_group(void **state)
 	child = written_pid("home/u0/child");
 	while (is_alive(command) || is_alive(child)) /* the test runner has the deadline */
 		(void)usleep(1000);
-	stop();
+	rig_end(&rig);
 }
 
 static void plain_lines_need_no_shell(void **state)
@@ -169,7 +157,7 @@ static void commands_run_side_by_side(void **state)
 	char origin[200];
 
 	(void)state;
-	start("command_timeout = 20s\n");
+	rig_begin(&rig, "command_timeout = 20s\n");
 	rig_write(&rig, "home/u0/.forward",
 		SLICE("\"|echo $RECIPIENT >> began; until test `wc -l < began` = 2; do sleep 0.01; "
 		      "done\"\n"));
@@ -181,7 +169,7 @@ static void commands_run_side_by_side(void **state)
 	rig_wait_done(&rig, 3);
 	assert_int_equal(rig_answer(&rig, 2, 0)->outcome, JOB_DELIVERED);
 	assert_int_equal(rig_answer(&rig, 3, 0)->outcome, JOB_DELIVERED);
-	stop();
+	rig_end(&rig);
 }
 
 static pid_t errand_process(void)
@@ -221,7 +209,7 @@ static void begin_endless_command(void)
 static void a_command_is_gone_before_it_runs_again(void **state)
 {
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	begin_endless_command();
 	assert_true(is_alive(written_pid("home/u0/pid")) && is_alive(written_pid("home/u0/child")));
 	assert_int_equal(kill(errand_process(), SIGKILL), 0);
@@ -229,7 +217,7 @@ static void a_command_is_gone_before_it_runs_again(void **state)
 	assert_int_equal(rig_answer(&rig, 2, 0)->outcome, JOB_DELIVERED);
 	assert_int_equal(
 		rig_count(&rig, "home/u0/seen", "State:"), rig_count(&rig, "home/u0/seen", "State:\tZ"));
-	stop();
+	rig_end(&rig);
 }
 
 /* Its job is unknown then, and comes again after the restart. */
@@ -238,7 +226,7 @@ static void commands_end_with_the_role(void **state)
 	pid_t command, child;
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	begin_endless_command();
 	command = written_pid("home/u0/pid");
 	child = written_pid("home/u0/child");
@@ -253,7 +241,7 @@ static void a_mailbox_command_takes_the_place_of_the_mailbox(void **state)
 	const struct rig_answer *a;
 
 	(void)state;
-	start("mailbox_command = \"cat > $HOME/got\"\n");
+	rig_begin(&rig, "mailbox_command = \"cat > $HOME/got\"\n");
 	rig_give_item(&rig, 1, "u0", 0, NULL, 0);
 	rig_wait_done(&rig, 1);
 	a = rig_answer(&rig, 1, 0);
@@ -265,7 +253,7 @@ static void a_mailbox_command_takes_the_place_of_the_mailbox(void **state)
 	assert_int_equal(rig_answer(&rig, 2, 0)->outcome, JOB_DELIVERED);
 	rig_assert_has(&rig, "home/u0/got", "\nSubject: test\n");
 	assert_int_equal(access(rig_path(&rig, "mail/u0"), F_OK), -1);
-	stop();
+	rig_end(&rig);
 }
 
 int main(int argc, char **argv)

@@ -8,25 +8,13 @@
 
 static struct rig rig;
 
-static void start(const char *settings)
-{
-	rig_init(&rig, 2, geteuid(), true, settings);
-	rig_start(&rig);
-}
-
-static void stop(void)
-{
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
-}
-
 static void what_is_not_written_there_is_routed_anew(void **state)
 {
 	static const char *const origins[] = { "forward:u0::1", "forward:u0:ext:1", "aliases:none:1:1",
 		"list:none:1:1", "mailbox:u0" };
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	rig_write(&rig, "home/u0/.forward", SLICE("\"|touch ran\"\n"));
 	for (size_t i = 0; i < ARRAY_LEN(origins); i++) {
 		rig_give_item(&rig, i + 1, "u0", LEAF_COMMAND, origins[i], 0);
@@ -39,7 +27,7 @@ static void what_is_not_written_there_is_routed_anew(void **state)
 	rig_wait_done(&rig, 6);
 	assert_int_equal(rig_answer(&rig, 9, 0)->outcome, JOB_DEFERRED);
 	assert_int_equal(access(rig_path(&rig, "home/u0/ran"), F_OK), -1);
-	stop();
+	rig_end(&rig);
 }
 
 static void files_are_appended_to(void **state)
@@ -49,7 +37,7 @@ static void files_are_appended_to(void **state)
 	char origin[200];
 
 	(void)state;
-	start("lock_timeout = 1s\n");
+	rig_begin(&rig, "lock_timeout = 1s\n");
 	(void)snprintf(forward, sizeof(forward), "%s\n", rig_path(&rig, "home/u0/box"));
 	a = rig_deliver_item(&rig, 1, forward);
 	assert_int_equal(a->outcome, JOB_DELIVERED);
@@ -70,7 +58,7 @@ static void files_are_appended_to(void **state)
 	assert_int_equal(rig_answer(&rig, 4, 0)->outcome, JOB_DEFERRED);
 	assert_non_null(strstr(rig_answer(&rig, 4, 0)->reason, "lock"));
 	assert_int_equal(rig_count(&rig, "home/u0/box", "From sender@example"), 2);
-	stop();
+	rig_end(&rig);
 }
 
 static void files_that_are_none(void **state)
@@ -84,7 +72,7 @@ static void files_that_are_none(void **state)
 	};
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char forward[100];
 		(void)snprintf(forward, sizeof(forward), "%s\n", rows[i].item);
@@ -93,7 +81,7 @@ static void files_that_are_none(void **state)
 		if (!strstr(a->reason, rows[i].words))
 			fail_msg("%s: %s", rows[i].item, a->reason);
 	}
-	stop();
+	rig_end(&rig);
 }
 
 static size_t n_files(const char *path)
@@ -134,7 +122,7 @@ static void maildirs(void **state)
 	const struct rig_answer *a;
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	(void)snprintf(forward, sizeof(forward), "%s/\n", rig_path(&rig, "home/u0/Maildir"));
 	a = rig_deliver_item(&rig, 1, forward);
 	assert_int_equal(a->outcome, JOB_DELIVERED);
@@ -149,7 +137,7 @@ static void maildirs(void **state)
 	rig_give_item(&rig, 3, "u0", LEAF_FILE, origin, 0);
 	rig_wait_done(&rig, 4);
 	assert_int_equal(n_files("home/u0/Maildir/new"), 2);
-	stop();
+	rig_end(&rig);
 }
 
 /* What an attempt left that was cut off before its sync is no delivery until its name is synced. */
@@ -160,7 +148,7 @@ static void a_maildir_copy_counts_when_it_is_synced(void **state)
 	uint64_t job = 10;
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	(void)snprintf(forward, sizeof(forward), "%s/\n", rig_path(&rig, "home/u0/Maildir"));
 	assert_int_equal(rig_deliver_item(&rig, 1, forward)->outcome, JOB_DELIVERED);
 	(void)snprintf(origin, sizeof(origin), "%s", rig_answer(&rig, 1, 0)->origin);
@@ -188,26 +176,26 @@ static void a_maildir_copy_counts_when_it_is_synced(void **state)
 			assert_int_equal(rename_all(places[0], places[1], ":2,S"), 1);
 	}
 	assert_int_equal(n_files("home/u0/Maildir/new"), 0);
-	stop();
+	rig_end(&rig);
 }
 
 static void a_home_mailbox_takes_the_place_of_the_mailbox(void **state)
 {
 	(void)state;
-	start("home_mailbox = Maildir/\n");
+	rig_begin(&rig, "home_mailbox = Maildir/\n");
 	rig_give_item(&rig, 1, "u0", 0, NULL, 0);
 	rig_wait_done(&rig, 1);
 	assert_int_equal(rig_answer(&rig, 1, 0)->outcome, JOB_DELIVERED);
 	assert_int_equal(n_files("home/u0/Maildir/new"), 1);
-	stop();
-	start("home_mailbox = mail/inbox\n");
+	rig_end(&rig);
+	rig_begin(&rig, "home_mailbox = mail/inbox\n");
 	assert_int_equal(mkdir(rig_path(&rig, "home/u0/mail"), 0700), 0);
 	rig_give_item(&rig, 1, "u0", 0, NULL, 0);
 	rig_wait_done(&rig, 1);
 	assert_int_equal(rig_answer(&rig, 1, 0)->outcome, JOB_DELIVERED);
 	rig_assert_has(&rig, "home/u0/mail/inbox", "\n>From the body\n\n");
 	assert_int_equal(access(rig_path(&rig, "mail/u0"), F_OK), -1);
-	stop();
+	rig_end(&rig);
 }
 
 int main(int argc, char **argv)

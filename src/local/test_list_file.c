@@ -5,18 +5,6 @@
 
 static struct rig rig;
 
-static void start(const char *settings)
-{
-	rig_init(&rig, 2, geteuid(), true, settings);
-	rig_start(&rig);
-}
-
-static void stop(void)
-{
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
-}
-
 static void lists(void **state)
 {
 	static const struct {
@@ -35,7 +23,7 @@ static void lists(void **state)
 	char forward[300];
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	(void)snprintf(forward, sizeof(forward), ":include:%s\n", rig_path(&rig, "home/u0/list"));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		rig_write(&rig, "home/u0/list", slice_of(rows[i].text));
@@ -45,7 +33,7 @@ static void lists(void **state)
 			!strstr(a->reason, rows[i].words))
 			fail_msg("row %zu: got %u %s %s", i, a->outcome, a->leaves, a->reason);
 	}
-	stop();
+	rig_end(&rig);
 }
 
 static void list_is_missing(const char *path)
@@ -99,7 +87,7 @@ static void unsafe_lists(void **state)
 	uint64_t job = 1;
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	(void)snprintf(path, sizeof(path), "%s", rig_path(&rig, "home/u0/list"));
 	(void)snprintf(forward, sizeof(forward), ":include:%s\n", path);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++, job += 2) {
@@ -115,7 +103,7 @@ static void unsafe_lists(void **state)
 			fail_msg("%s: got %u %s", rows[i].words, a->outcome, a->reason);
 		(void)remove(path);
 	}
-	stop();
+	rig_end(&rig);
 }
 
 static void lists_in_circles_end(void **state)
@@ -124,14 +112,14 @@ static void lists_in_circles_end(void **state)
 	const struct rig_answer *a;
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	(void)snprintf(forward, sizeof(forward), ":include:%s\n", rig_path(&rig, "home/u0/list"));
 	(void)snprintf(itself, sizeof(itself), "a@x\n%s", forward);
 	rig_write(&rig, "home/u0/list", slice_of(itself));
 	a = rig_deliver_item(&rig, 1, forward);
 	assert_int_equal(a->outcome, JOB_MISCONFIGURED);
 	assert_non_null(strstr(a->reason, "lists include each other"));
-	stop();
+	rig_end(&rig);
 }
 
 /* Each of nine lists names the next eight times: 16 million lists, if all were read. */
@@ -143,7 +131,7 @@ static void lists_that_multiply_end(void **state)
 	char name[40], forward[300];
 
 	(void)state;
-	start("");
+	rig_begin(&rig, "");
 	for (int level = 0; level < LEVELS; level++) {
 		buf_clear(&text);
 		for (int i = 0; i < TIMES && level + 1 < LEVELS; i++)
@@ -157,7 +145,7 @@ static void lists_that_multiply_end(void **state)
 	a = rig_deliver_item(&rig, 1, forward);
 	assert_int_equal(a->outcome, JOB_MISCONFIGURED);
 	assert_non_null(strstr(a->reason, "too large"));
-	stop();
+	rig_end(&rig);
 }
 
 int main(int argc, char **argv)

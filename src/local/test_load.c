@@ -48,8 +48,7 @@ static void takes_many_large_mails(size_t n_users)
 	give_large(&rig, buf_slice(&content), 0, 300, n_users);
 	rig_wait_done(&rig, 300);
 	assert_large_delivered(&rig, 300, n_users);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void takes_many_large_mails_of_one_user(void **state)
@@ -92,8 +91,7 @@ static void a_mailbox_rests_between_batches(void **state)
 	buf_free(&syncs);
 	assert_int_equal(unlink(rig_path(&rig, "mail/u1.lock")), 0);
 	rig_wait_done(&rig, n_bursts * n_burst + REST_LOAD);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 /* The answers meet a channel that is full of unread first chunks: they are asked for again. */
@@ -122,8 +120,7 @@ static void content_waits_for_a_worker_that_does_not_read(void **state)
 	assert_int_equal(kill(worker, SIGCONT), 0);
 	rig_wait_done(&rig, 200);
 	assert_large_delivered(&rig, 200, 1);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 int main(int argc, char **argv)

@@ -32,8 +32,7 @@ static void delivers_exactly(void **state)
 	assert_int_equal(stat(rig_path(&rig, "mail/u0"), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(access(rig_path(&rig, "mail/u0.lock"), F_OK), -1);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void delivers_many(void **state)
@@ -44,8 +43,7 @@ static void delivers_many(void **state)
 	rig_init(&rig, 100, geteuid(), true, "");
 	rig_start(&rig);
 	rig_deliver_many(&rig, 1000, 100);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void keeps_to_the_number_of_workers(void **state)
@@ -58,8 +56,7 @@ static void keeps_to_the_number_of_workers(void **state)
 	rig_start(&rig);
 	rig_deliver_many(&rig, 100, 20);
 	assert_true(rig_workers(&rig, pids, 100) <= 4); /* one that was let go may not have ended yet */
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void splits_a_job_by_user(void **state)
@@ -90,8 +87,7 @@ static void splits_a_job_by_user(void **state)
 		assert_non_null(memmem(box.at, box.len, body.at, body.len));
 		buf_free(&box);
 	}
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void forwards(void **state)
@@ -116,8 +112,7 @@ static void forwards(void **state)
 	rig_assert_answer(
 		&rig, 5, 0, JOB_FAILED, "5.4.6", "mail forwarding loop for u0@localhost.localdomain");
 	assert_int_equal(rig_count(&rig, "mail/u0", "From sender@example"), 1);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void takes_over_new_settings(void **state)
@@ -136,8 +131,7 @@ static void takes_over_new_settings(void **state)
 	rig_give_simple(&rig, 2, "u0", 0);
 	rig_wait_done(&rig, 2);
 	rig_assert_answer(&rig, 2, 0, JOB_DEFERRED, "4.2.2", "full");
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 /* What a worker writes while the role is told to stop is finished and answered. */

@@ -148,8 +148,7 @@ static void a_worker_is_the_user_and_nothing_else(void **state)
 	assert_int_equal(st.st_gid, mail_gid());
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(access(rig_path(&rig, "mail/u2.lock"), F_OK), -1);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 /* Its memory and descriptors belong to root: the user's other processes cannot look into it. */
@@ -169,8 +168,7 @@ static void a_worker_cannot_be_traced_by_its_user(void **state)
 	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_uid, 0);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void roots_mail_is_written_without_power(void **state)
@@ -202,8 +200,7 @@ static void roots_mail_is_written_without_power(void **state)
 	rig_wait_done(&rig, 2);
 	assert_string_equal(
 		rig_answer(&rig, 2, 0)->leaves, "6:0:root@localhost.localdomain 1:0:admin@example ");
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void forward_files_are_read_as_the_user(void **state)
@@ -239,8 +236,7 @@ static void forward_files_are_read_as_the_user(void **state)
 	assert_int_equal(rig_answer(&rig, 3, 0)->outcome, JOB_DEFERRED);
 	assert_non_null(strstr(rig_answer(&rig, 3, 0)->reason, "Permission denied"));
 	assert_int_equal(rig_answer(&rig, 4, 0)->outcome, JOB_DELIVERED);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void refuses_what_is_not_the_users(void **state)
@@ -276,8 +272,7 @@ static void refuses_what_is_not_the_users(void **state)
 	give(&rig, 2, "u1");
 	rig_wait_done(&rig, rig.n_done + 1);
 	rig_assert_answer(&rig, 2, 0, JOB_DEFERRED, "4.2.0", "security.mail_group");
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 /* What a command of uid's .forward says of itself, written to home/uN/who. */
@@ -318,8 +313,7 @@ static void a_command_is_its_user_and_may_use_setgid_programs(void **state)
 	if (!strstr(rig_answer(&rig, 2, 0)->reason, want))
 		fail_msg("got %s, want %s", rig_answer(&rig, 2, 0)->reason, want);
 	assert_non_null(strstr(rig_answer(&rig, 2, 0)->reason, "/home/u1"));
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void roots_commands_are_not_roots(void **state)
@@ -337,8 +331,7 @@ static void roots_commands_are_not_roots(void **state)
 	run_who(&rig, "root", "root", 0);
 	if (!strstr(rig_answer(&rig, 2, 0)->reason, "Uid: 70003 70003 70003 70003 "))
 		fail_msg("got %s", rig_answer(&rig, 2, 0)->reason);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void write_roots_file(struct rig *rig, const char *name, const char *words)
@@ -401,8 +394,7 @@ static void roots_extensions_have_their_own_commands(void **state)
 		assert_non_null(strstr(run_roots(&rig, job, rows[i].extension), rows[i].want));
 	write_roots_file(&rig, ".forward+list", "edited"); /* and read anew */
 	assert_non_null(strstr(run_roots(&rig, job, "list"), "output: edited"));
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void commands_never_run_as_root(void **state)
@@ -422,8 +414,7 @@ static void commands_never_run_as_root(void **state)
 			.content = SLICE("Subject: x\n\n") });
 	rig_wait_done(&rig, 1);
 	assert_int_equal(rig_answer(&rig, 1, 0)->outcome, JOB_DEFERRED);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 int main(int argc, char **argv)

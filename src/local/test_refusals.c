@@ -168,8 +168,7 @@ static void what_could_not_be_written_is_cut_off(void **state)
 	rig_assert_answer(&rig, job - 1, 0, JOB_DELIVERED, "2.0.0", "");
 	assert_int_equal(rig_count(&rig, "mail/u0", "From sender@example"), 1);
 	assert_int_equal(rig_count(&rig, "mail/u1", "From sender@example"), 1);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void without_a_mail_directory_mail_waits(void **state)
@@ -181,8 +180,7 @@ static void without_a_mail_directory_mail_waits(void **state)
 	rig_give_simple(&rig, 1, "u0", 0);
 	rig_wait_done(&rig, 1);
 	rig_assert_answer(&rig, 1, 0, JOB_DEFERRED, "4.3.0", "No such file or directory");
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 /* ---- who and what ---- */
@@ -205,8 +203,7 @@ static void no_mailbox_is_meant(void **state)
 	rig_give_simple(&rig, 6, "u9", 0);
 	rig_wait_done(&rig, 5);
 	rig_assert_answer(&rig, 6, 0, JOB_DEFERRED, "4.3.0", "user database");
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 /* ---- bytes ---- */
@@ -251,8 +248,7 @@ static void every_byte_passes(void **state)
 		assert_slice_equal(slice_from(buf_slice(&box), box.len - want.len), buf_slice(&want));
 		assert_true(slice_starts(slice_from(buf_slice(&box), n), SLICE("From sender@example  ")));
 	}
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 int main(int argc, char **argv)

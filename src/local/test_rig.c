@@ -266,6 +266,18 @@ int rig_stop(struct rig *rig)
 	return reap(rig);
 }
 
+void rig_begin(struct rig *rig, const char *more_settings)
+{
+	rig_init(rig, 2, geteuid(), true, more_settings);
+	rig_start(rig);
+}
+
+void rig_end(struct rig *rig)
+{
+	assert_int_equal(rig_stop(rig), 0);
+	rig_deinit(rig);
+}
+
 /* ---- mail ---- */
 
 struct buf rig_content(uint64_t queue_id, const char *more_fields, struct slice body)

@@ -47,6 +47,9 @@ void rig_start(struct rig *rig);
 void rig_reload(struct rig *rig, const char *more_settings);
 void rig_kill(struct rig *rig); /* -9 */
 int rig_stop(struct rig *rig);	/* STOP; its exit status */
+/* The usual frame of a test: two users in a sandbox, and a role that runs; it must end well. */
+void rig_begin(struct rig *rig, const char *more_settings);
+void rig_end(struct rig *rig);
 /* Reads and writes a file below the scratch directory. */
 void rig_write(struct rig *rig, const char *path, struct slice text);
 struct buf rig_read(struct rig *rig, const char *path);	 /* the caller's to free; empty when it is missing */

@@ -35,8 +35,7 @@ static void survives_killed_workers(void **state)
 	rig_assert_answer(&rig, 1, 0, JOB_DELIVERED, "2.0.0", "");
 	rig_assert_answer(&rig, 2, 0, JOB_DELIVERED, "2.0.0", "");
 	assert_int_equal(rig_count(&rig, "mail/u0", "From sender@example"), 2);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 static void gives_up_what_was_lost_twice(void **state)
@@ -52,8 +51,7 @@ static void gives_up_what_was_lost_twice(void **state)
 	kill_waiting_worker(&rig);
 	rig_wait_done(&rig, 1);
 	rig_assert_answer(&rig, 1, 0, JOB_DEFERRED, "4.3.0", "twice");
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 /* The role is killed at some moment; queue gives the unanswered jobs again, to be reconciled. */
@@ -126,8 +124,7 @@ static void a_failed_sync_takes_everything_back(void **state)
 	assert_int_equal(unlink(rig_path(&rig, "sync-fails")), 0);
 	rig.n_done = 0;
 	rig_deliver_many(&rig, 50, 10);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 /* Looking a user up never ends: the users file is a FIFO without a writer. */
@@ -147,8 +144,7 @@ static void a_hanging_user_database_defers(void **state)
 	while (rig_workers(&rig, &pid,
 		1)) /* killed, but its end is seen a little later; the test runner has the deadline */
 		rig_turn(&rig);
-	assert_int_equal(rig_stop(&rig), 0);
-	rig_deinit(&rig);
+	rig_end(&rig);
 }
 
 int main(int argc, char **argv)

@@ -267,6 +267,16 @@ void rig_run_one(const struct server_manners *first, const struct server_manners
 	rig_await_done(1);
 }
 
+void rig_run_to(const char *destination)
+{
+	rig_start("");
+	SEND(rig.queue_end, JOB_BEGIN, .job = 1, .queue_id = 7, .destination = slice_of(destination),
+		.reverse_path = SLICE_EMPTY, .envid = SLICE_EMPTY, .size = 2, .n_rcpts = 1);
+	rig_send_rcpts(1, &(struct rig_job){ 0 }, SLICE("a@x.test"));
+	SEND(rig.queue_end, JOB_CONTENT, .job = 1, .offset = 0, .chunk = SLICE("x\n"));
+	rig_await_done(1);
+}
+
 int rig_tear_down(void **state)
 {
 	(void)state;

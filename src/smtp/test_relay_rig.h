@@ -55,6 +55,8 @@ void rig_await_done(size_t n_jobs);
 /* Starts, and has one job done. */
 void rig_run_one(const struct server_manners *first, const struct server_manners *later, const char *extra,
 	const struct rig_job *row);
+/* Starts, and has one small job for that destination done; no server is prepared for it. */
+void rig_run_to(const char *destination);
 /* Each line of want is found in the line of got at the same place; equally many lines. */
 void rig_assert_lines(struct slice got, const char *want);
 
