@@ -200,6 +200,13 @@ int file_replace(int dirfd, const char *name, mode_t mode, struct slice content)
 	return file_sync_dir(dirfd);
 }
 
+bool file_is_directory(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
 int file_list(int dirfd, const char *name, DIR **dir_out)
 {
 	auto_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -35,6 +35,8 @@ MUST_USE int file_link(int from_dir, const char *from, int to_dir, const char *t
 MUST_USE int file_unlink(int dirfd, const char *name);
 /* name becomes content whole or not at all: written aside in dirfd, synced, renamed, directory synced. */
 MUST_USE int file_replace(int dirfd, const char *name, mode_t mode, struct slice content);
+/* Whether a directory, or a symbolic link to one, is there. */
+bool file_is_directory(int dirfd, const char *name);
 /* Opens a directory below dirfd (".": itself) for readdir(); the caller's to closedir(). */
 MUST_USE int file_list(int dirfd, const char *name, DIR **dir_out);
 /* For a program's start: 0, 1 and 2 that its caller closed become /dev/null, or its own files would be there.

@@ -5,7 +5,6 @@
 #include "mailx/args.h"
 #include "mailx/commands.h"
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #define CHOICES_MAX 1000 /* more are no help to anybody */
 
@@ -68,13 +67,6 @@ static bool is_printable(const char *name)
 	return true;
 }
 
-static bool is_directory(int at, const char *name)
-{
-	struct stat st;
-
-	return fstatat(at, name, &st, 0) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* typed: the word up to and with its last slash (or +), which names directory. */
 static void collect_entries(
 	const char *directory, struct slice typed, struct slice prefix, struct strlist *out)
@@ -91,7 +83,7 @@ static void collect_entries(
 			continue;
 		put_escaped(typed, &choice);
 		put_escaped(slice_of(e->d_name), &choice);
-		if (is_directory(dirfd(dir), e->d_name))
+		if (file_is_directory(dirfd(dir), e->d_name))
 			buf_append_byte(&choice, '/');
 		if (buf_cstr(&choice))
 			strlist_add(out, buf_cstr(&choice));

@@ -13,18 +13,11 @@
 
 static const char *const parts[] = { "new", "cur" };
 
-static bool is_directory(int at, const char *path)
-{
-	struct stat st;
-
-	return fstatat(at, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
-}
-
 bool maildir_is(const char *path)
 {
 	auto_close int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return fd >= 0 && is_directory(fd, "cur") && is_directory(fd, "new");
+	return fd >= 0 && file_is_directory(fd, "cur") && file_is_directory(fd, "new");
 }
 
 /* When new/ and cur/ changed last; 0 when that is so fresh that a change in the same tick of the clock could

@@ -178,24 +178,28 @@ static int rewrite_by_rename(const struct folder *f, int file, const struct piec
 	return file_sync_dir(dirfd);
 }
 
-static int rewrite_apply(struct folder *f, struct pieces *plan, uint64_t old_size)
+static int rewrite_apply(struct folder *f, int file, struct pieces *plan, uint64_t old_size)
 {
 	uint64_t offset;
 
-	if (may_rename(f, f->fd))
-		return rewrite_by_rename(f, f->fd, plan);
+	if (f->packer || may_rename(f, file))
+		return rewrite_by_rename(f, file, plan);
 	offset = pieces_trim_unchanged(plan);
-	return journal_replace(f->fd, f->path, offset, old_size, plan);
+	return journal_replace(file, f->path, offset, old_size, plan);
 }
 
-static int rewrite_locked(struct folder *f, bool remove_empty, struct rewrite_outcome *outcome)
+/* file: what lies at the path, locked: the open folder itself, or the packed file, which is only replaced
+ * whole. */
+static int rewrite_locked(struct folder *f, int file, bool remove_empty, struct rewrite_outcome *outcome)
 {
 	auto_pieces struct pieces plan = PIECES_INIT;
-	uint64_t size;
+	uint64_t size = f->size;
 	int r;
 
-	if (!folder_is_same(f, &size))
+	if (f->packer ? !folder_is_as_read(f, file) : !folder_is_same(f, &size))
 		return REWRITE_CHANGED;
+	if (f->packer && !may_rename(f, file))
+		return REWRITE_NO_PLACE;
 	r = plan_folder(f, size, &plan);
 	if (r < 0)
 		return r == -ESTALE ? REWRITE_CHANGED : r;
@@ -203,46 +207,22 @@ static int rewrite_locked(struct folder *f, bool remove_empty, struct rewrite_ou
 	outcome->was_removed = plan.n == 0 && remove_empty && file_unlink(AT_FDCWD, f->path) == 0;
 	if (outcome->was_removed)
 		return REWRITE_DONE;
-	r = rewrite_apply(f, &plan, size);
-	return r < 0 ? r : REWRITE_DONE;
-}
-
-/* A packed folder is only replaced whole: file is the packed file, locked. */
-static int rewrite_packed(struct folder *f, int file, bool remove_empty, struct rewrite_outcome *outcome)
-{
-	auto_pieces struct pieces plan = PIECES_INIT;
-	int r;
-
-	if (!folder_is_as_read(f, file))
-		return REWRITE_CHANGED;
-	if (!may_rename(f, file))
-		return REWRITE_NO_PLACE;
-	r = plan_folder(f, f->size, &plan);
-	if (r < 0)
-		return r;
-	outcome->was_removed = plan.n == 0 && remove_empty && file_unlink(AT_FDCWD, f->path) == 0;
-	if (outcome->was_removed)
-		return REWRITE_DONE;
-	r = rewrite_by_rename(f, file, &plan);
+	r = rewrite_apply(f, file, &plan, size);
 	return r < 0 ? r : REWRITE_DONE;
 }
 
 static int rewrite_file(struct folder *f, bool remove_empty, struct rewrite_outcome *outcome)
 {
 	auto_close int packed = f->packer ? open(f->path, O_RDWR | O_CLOEXEC) : -1;
+	int file = f->packer ? packed : f->fd, r;
 	struct lock lock;
-	int r;
 
-	if (f->packer && packed < 0)
+	if (file < 0)
 		return errno == ENOENT ? REWRITE_CHANGED : -errno;
-	r = lock_take(&lock, f->packer ? packed : f->fd, f->path, true, MAILX_LOCK_WAIT_S);
+	r = lock_take(&lock, file, f->path, true, MAILX_LOCK_WAIT_S);
 	if (r != LOCK_TAKEN)
 		return r == LOCK_BUSY ? REWRITE_BUSY : r;
-	if (lock.must_keep_size)
-		r = REWRITE_UNFINISHED;
-	else
-		r = f->packer ? rewrite_packed(f, packed, remove_empty, outcome)
-			      : rewrite_locked(f, remove_empty, outcome);
+	r = lock.must_keep_size ? REWRITE_UNFINISHED : rewrite_locked(f, file, remove_empty, outcome);
 	lock_release(&lock);
 	return r;
 }
